@@ -2,7 +2,7 @@
 
 use crate::bounded::BoundedMap;
 use crate::net::{Endpoint, ServerAddress, Transport};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use hashbrown::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -11,8 +11,8 @@ use std::ops::Range;
 const SECONDS: i64 = 1 << 16;
 /// Within fewer whole seconds than these nothing can be said.
 const LEAST: i64 = 3;
-/// Of so many servers at a time the answers are found without a search. A power of two.
-const RECENT: usize = 16;
+/// Of so many servers at a time the answers are found without a search: two to this power.
+const RECENT: u32 = 4;
 
 /// What a server did for anybody in a time in which somebody asked it in vain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) struct Answering {
     places: HashMap<(ServerAddress, Transport), usize>,
     known: Vec<Answers>,
     /// Where in `known` those are that answered a moment ago.
-    recent: [Option<(ServerAddress, Transport, usize)>; RECENT],
+    recent: [Option<(ServerAddress, Transport, usize)>; 1 << RECENT],
     max: usize,
 }
 
@@ -42,8 +42,8 @@ pub(super) struct Answering {
 #[derive(Debug)]
 struct Answers {
     last: Timestamp,
-    /// The second in which it answered last.
-    second: i64,
+    /// The second that was marked last.
+    second: Range<Timestamp>,
     /// Whom it answered first, and whether it answered anybody else.
     client: IpAddr,
     several: bool,
@@ -52,18 +52,22 @@ struct Answers {
     seconds: Vec<u64>,
 }
 
+/// Where among those that answered a moment ago a server would be.
+#[allow(clippy::cast_possible_truncation)] // a few bits are left
+fn slot(server: ServerAddress) -> usize {
+    (server.0.mixed() >> (u64::BITS - RECENT)) as usize
+}
+
 impl Answering {
     /// Of at most `max` servers.
     pub(super) fn new(max: usize) -> Self {
-        Answering { places: HashMap::new(), known: Vec::new(), recent: [None; RECENT], max }
+        Answering { places: HashMap::new(), known: Vec::new(), recent: [None; 1 << RECENT], max }
     }
 
     /// A server answers a client.
     #[inline]
     pub(super) fn add(&mut self, server: ServerAddress, transport: Transport, client: Endpoint, at: Timestamp) {
-        #[allow(clippy::cast_possible_truncation)] // the low bits are enough
-        let slot = server.0.mixed() as usize % RECENT;
-        let recent = self.recent.get(slot).copied().flatten();
+        let recent = self.recent.get(slot(server)).copied().flatten();
         let place = match recent.filter(|known| (known.0, known.1) == (server, transport)) {
             Some((.., place)) => place,
             None => match self.place(server, transport, client, at) {
@@ -73,8 +77,8 @@ impl Answering {
         };
         if let Some(known) = self.known.get_mut(place) {
             known.last = known.last.max(at);
-            if known.second != at.seconds() {
-                known.mark(client, at.seconds());
+            if !known.second.contains(&at) {
+                known.mark(client, at);
             }
         }
     }
@@ -87,8 +91,7 @@ impl Answering {
             known.push(Answers::new(client, at));
             known.len() - 1
         })?;
-        #[allow(clippy::cast_possible_truncation)] // as above
-        if let Some(recent) = self.recent.get_mut(server.0.mixed() as usize % RECENT) {
+        if let Some(recent) = self.recent.get_mut(slot(server)) {
             *recent = Some((server, transport, place));
         }
         Some(place)
@@ -124,14 +127,15 @@ impl Answering {
 
 impl Answers {
     fn new(client: Endpoint, at: Timestamp) -> Self {
-        let second = at.seconds();
         let (client, several) = (client.ip(), false);
-        Answers { last: at, second, client, several, from: second, seconds: vec![1] }
+        Answers { last: at, second: at..at, client, several, from: at.seconds(), seconds: Vec::new() }
     }
 
     #[inline(never)]
-    fn mark(&mut self, client: Endpoint, second: i64) {
-        self.second = second;
+    fn mark(&mut self, client: Endpoint, at: Timestamp) {
+        let second = at.seconds();
+        let begins = Timestamp(second.saturating_mul(1_000_000_000));
+        self.second = begins..begins.after(Span::from_secs(1));
         self.several |= self.client != client.ip();
         let Some((word, bit)) = self.bit(second) else { return };
         if self.seconds.len() <= word {
@@ -165,7 +169,6 @@ impl Answers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Span;
 
     const START: i64 = 1_700_000_000;
 
