@@ -5,6 +5,7 @@
 mod support;
 
 use support::analyze::{assert_says, finding, report};
+use support::tcp::Tcp;
 use support::tls::{Offer, Tls};
 use support::*;
 use turnscope::report::{Finding, Report, TransportOutcome, Verdict};
@@ -277,4 +278,26 @@ fn clients_that_do_not_trust_a_servers_certificate_are_one_finding_beside_those_
     assert_eq!((found.id.as_ref(), found.occurrences), ("tls-certificate-rejected", 2));
     assert_eq!(found.affected.clients_total, 2);
     assert_says(&found.explanation, "In this capture 4 other clients completed TLS with the server");
+}
+
+#[test]
+fn a_server_that_takes_no_connections_any_more_is_told_by_those_clients_too_that_it_served_before() {
+    let mut scene = Scene::new();
+    let call = |scene: &mut Scene, host: u8, port: u16| {
+        let mut tls = Tls::open(scene, &format!("192.0.2.{host}:{port}"), "203.0.113.1:5349");
+        tls.complete(scene, &Offer::named("turn.example.org"));
+        tls.talk(scene, 3);
+        tls.tcp.close(scene, 0);
+    };
+    (1..=4).for_each(|host| call(&mut scene, host, 5000));
+    for host in 1..=4 {
+        scene.after_ms(20_000);
+        Tcp::refused(&mut scene, &format!("192.0.2.{host}:6000"), "203.0.113.1:5349");
+    }
+    scene.after_ms(60_000);
+    (1..=3).for_each(|host| call(&mut scene, host, 7000));
+    let report = after_a_while(&mut scene);
+    let found = finding(&report, "turn-unreachable");
+    assert_eq!((found.severity, found.affected.clients_total), (Severity::Failure, 1), "{}", report.headline);
+    assert_says(&found.title, "203.0.113.1:5349 refuses TCP connections: the SYN of 192.0.2.4 is answered by a reset");
 }

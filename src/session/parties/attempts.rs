@@ -50,7 +50,7 @@ pub struct Attempt {
     pub icmp: Option<IcmpAnswer>,
     /// Frames of SYNs and of what answered them; the first ones.
     pub frames: Vec<u64>,
-    /// When a connection of the client to the server was opened, last.
+    /// When a connection of the client to the server was opened all the same, after the first of these.
     pub opened: Option<Seen>,
 }
 
@@ -99,10 +99,12 @@ impl Attempts {
     fn take(&mut self, connection: &Connection) {
         let key = (connection.client.ip(), connection.server);
         if connection.syn_ack.is_some() || connection.stun || connection.tls {
+            let opened = connection.syn_ack.unwrap_or(connection.last);
             if !self.known.is_empty()
                 && let Some(known) = self.known.get_mut(&key)
+                && opened.time >= known.first.time
             {
-                known.opened = Some(connection.syn_ack.unwrap_or(connection.last));
+                known.opened = Some(opened);
             }
             return;
         }
