@@ -50,6 +50,8 @@ struct Answers {
     /// The seconds in which it answered, a bit each, from this one on.
     from: i64,
     seconds: Vec<u64>,
+    /// Whether it answered before that one, too: the clock was set back.
+    set_back: bool,
 }
 
 /// Where among those that answered a moment ago a server would be.
@@ -120,7 +122,10 @@ impl Answering {
             return Some(Meanwhile::Answered);
         }
         let before = known.any(known.from..between.start);
-        let is_known = known.several && between.end - between.start >= LEAST && between.end <= known.from + SECONDS;
+        let is_known = known.several
+            && !known.set_back
+            && between.end - between.start >= LEAST
+            && between.end <= known.from + SECONDS;
         is_known.then_some(Meanwhile::Nobody { before, after: known.last > until })
     }
 }
@@ -128,7 +133,7 @@ impl Answering {
 impl Answers {
     fn new(client: Endpoint, at: Timestamp) -> Self {
         let (client, several) = (client.ip(), false);
-        Answers { last: at, second: at..at, client, several, from: at.seconds(), seconds: Vec::new() }
+        Answers { last: at, second: at..at, client, several, from: at.seconds(), seconds: Vec::new(), set_back: false }
     }
 
     #[inline(never)]
@@ -137,6 +142,7 @@ impl Answers {
         let begins = Timestamp(second.saturating_mul(1_000_000_000));
         self.second = begins..begins.after(Span::from_secs(1));
         self.several |= self.client != client.ip();
+        self.set_back |= second < self.from;
         let Some((word, bit)) = self.bit(second) else { return };
         if self.seconds.len() <= word {
             self.seconds.resize(word + 1, 0);
@@ -204,9 +210,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_short_or_about_one_client_or_too_long_ago_tells_nothing() {
+    fn what_is_too_short_or_about_one_client_or_too_late_or_by_a_clock_that_was_set_back_tells_nothing() {
         assert_eq!(meanwhile(&[0, 1_000, 60_000], 10_000, 13_900), None);
         assert_eq!(meanwhile(&[0], 10_000, 41_500), None);
+        assert_eq!(meanwhile(&[0, 1_000, -60_000], 10_000, 41_500), None);
         let late = SECONDS * 1_000;
         assert_eq!(meanwhile(&[0, 1_000, late + 60_000], late + 10_000, late + 41_500), None);
         assert_eq!(answering(&[0]).meanwhile(server(), Transport::Tcp, [at(0), at(60_000)]), None);
