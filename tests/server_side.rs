@@ -301,3 +301,41 @@ fn a_server_that_takes_no_connections_any_more_is_told_by_those_clients_too_that
     assert_eq!((found.severity, found.affected.clients_total), (Severity::Failure, 1), "{}", report.headline);
     assert_says(&found.title, "203.0.113.1:5349 refuses TCP connections: the SYN of 192.0.2.4 is answered by a reset");
 }
+
+/// Clients of a conference server, of which these hear no more of it after half a minute.
+fn conference(clients: u8, lost: &[u8]) -> Report {
+    const CONFERENCE: &str = "203.0.113.9:10000";
+    let own = |host: u8| IceSide::new(&format!("client{host}"), &format!("password-of-client-{host:04}"), 7);
+    let its = |host: u8| IceSide::new(&format!("server{host}"), &format!("password-for-client-{host:04}"), 1);
+    let mut scene = Scene::new();
+    for tick in 0..40_u64 {
+        for host in 1..=clients {
+            let client = format!("192.0.2.{host}:5000");
+            scene.at_ms(1_000 + tick * 2_500 + u64::from(host) * 10);
+            let (is_first, answers) = (tick == 0, tick < 12 || !lost.contains(&host));
+            let check = scene.ice_check(&*client, CONFERENCE, (&own(host), &its(host)), true, |check| {
+                if is_first { check.use_candidate() } else { check }
+            });
+            scene.after_ms(1).udp(&*client, CONFERENCE, payload::rtp(96, tick as u16, 0, 1, 100));
+            if answers {
+                scene.after_ms(1).ice_answer(&check, &its(host));
+                scene.after_ms(1).udp(CONFERENCE, &*client, payload::rtp(96, tick as u16, 0, 2, 100));
+            }
+        }
+    }
+    after_a_while(&mut scene)
+}
+
+#[test]
+fn a_conference_server_that_several_clients_lose_at_once_is_one_finding() {
+    let lost = |report: &Report| report.findings.iter().filter(|found| found.id == "ice-consent-lost").count();
+    let all = conference(5, &[1, 2, 3, 4, 5]);
+    assert_eq!(lost(&all), 1, "{}", all.headline);
+    let found = finding(&all, "ice-consent-lost");
+    assert_eq!((found.occurrences, found.affected.clients_total), (5, 5));
+    assert_says(&found.explanation, "4 others lost it at about that time: it is 203.0.113.9 itself");
+    assert_says(&all.headline, "(and 4 other clients)");
+    let two = conference(5, &[2, 4]);
+    assert_eq!(lost(&two), 2, "{}", two.headline);
+    assert!(!finding(&two, "ice-consent-lost").explanation.contains("others lost it"));
+}

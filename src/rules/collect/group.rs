@@ -171,6 +171,20 @@ impl Group {
         }
     }
 
+    /// Takes in what another one tells of others, as grave and as sure.
+    pub(super) fn absorb(&mut self, other: Group) {
+        let Group { finding: Concluded { text, frames, filter, subject, .. }, .. } = other;
+        self.finding.occurrences += other.finding.occurrences;
+        self.finding.frames_total += other.finding.frames_total;
+        let room = MAX_FRAMES.saturating_sub(self.finding.frames.len());
+        self.finding.frames.extend(frames.iter().take(room));
+        if let Some(&(remedy, _)) = other.grievances.first().filter(|_| self.others.len() < MAX_OTHERS) {
+            self.others.push(Told { remedy, text, frames, filter, subject });
+        }
+        let room = MAX_GRIEVANCES.saturating_sub(self.grievances.len());
+        self.grievances.extend(other.grievances.into_iter().take(room));
+    }
+
     /// Whether the next of these might find no room.
     pub(super) fn is_crowded(&self) -> bool {
         self.others.len() == MAX_OTHERS

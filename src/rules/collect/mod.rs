@@ -3,6 +3,7 @@
 mod affected;
 mod beside;
 mod causes;
+mod crowds;
 mod elsewhere;
 mod group;
 mod knocks;
@@ -290,6 +291,7 @@ impl Collector {
         }
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         groups.retain(|group| !group.is_refuted(clients));
+        crowds::join(&mut groups);
         let lendings = clients.lendings(names, groups.iter().flat_map(Group::refused_users));
         for group in &mut groups {
             group.decide(clients, &lendings, names);
