@@ -4,7 +4,7 @@
 use super::Story;
 use crate::net::Endpoint;
 use crate::rules::{Collector, Occurrence, Severity, Text, View};
-use crate::session::{MediaWay, Path};
+use crate::session::MediaWay;
 use crate::time::Span;
 
 /// What PRIORITY of the checks of the two components tells (RFC 8445 §5.1.2.1).
@@ -50,8 +50,8 @@ impl Story<'_> {
             let last = way.directions.iter().filter_map(|known| known.media).map(|(_, last)| last.time).max();
             last.is_some_and(|last| last.since(first) >= WORKS)
         };
-        let own = |path: &Path| self.handshake.ways.iter().any(|way| way.path == *path);
-        if media.each_way().any(|way| own(&way.path) && way.directions.iter().any(|known| known.media.is_some())) {
+        let own = |way: &&MediaWay| self.handshake.way_on(&way.path).is_some();
+        if media.each_way().filter(own).any(|way| way.directions.iter().any(|known| known.media.is_some())) {
             return None; // it carries media itself
         }
         let is_of_rtp = |way: &&MediaWay| match self.pair(view) {

@@ -3,10 +3,10 @@
 use super::Story;
 use crate::rules::View;
 use crate::rules::evidence::quote;
+use crate::session::Seen;
 use crate::session::handshake::{Both, Certificate, Role};
 use crate::session::ice::{IceSession, Pair};
 use crate::session::signalling::{Description, Setup, compare};
-use crate::session::{Path, Seen};
 use crate::time::{Span, Timestamp};
 
 /// What the descriptions that were given say of a certificate.
@@ -93,8 +93,8 @@ impl<'h> Story<'h> {
 
     /// When an end sent its last media on the ways of the association.
     pub(super) fn last_media(&self, role: Role, view: &View<'_>) -> Option<Seen> {
-        let own = |path: &Path| self.handshake.ways.iter().find(|way| way.path == *path);
-        let ways = view.session.media().each_way().filter_map(|known| Some((own(&known.path)?, known)));
+        let media = view.session.media().each_way();
+        let ways = media.filter_map(|known| Some((self.handshake.way_on(&known.path)?, known)));
         let last = ways.filter_map(|(way, known)| known.from(usize::from(way.low != role)).0.media);
         last.map(|(_, last)| last).max()
     }

@@ -314,6 +314,12 @@ impl Handshake {
         self.ways.first()
     }
 
+    /// The way of it that takes this path.
+    #[must_use]
+    pub fn way_on(&self, path: &Path) -> Option<&Way> {
+        self.ways.iter().find(|way| way.path == *path)
+    }
+
     /// The version, as far as it is known: agreed on, or the highest that the client offers.
     #[must_use]
     pub fn version(&self) -> Option<Version> {

@@ -75,10 +75,10 @@ impl Handshakes {
             return; // nothing could be said of it
         }
         let seen = event.seen();
-        let Some(slot) = self.association(known, path, event, clue.as_ref(), seen, room) else { return };
+        let Some(slot) = self.association(known, path, event, clue.as_ref(), room) else { return };
         let Some(entry) = self.entries.get_mut(slot) else { return };
         let before = entry.bytes();
-        if let Some(way) = entry.way(new_way(path, event, Role::Client, seen))
+        if let Some(way) = entry.way(new_way(path, event, Role::Client))
             && let Some(known) = entry.handshake.ways.get_mut(way)
         {
             let sender = known.sender(event.src);
@@ -144,11 +144,10 @@ impl Handshakes {
         path: Path,
         event: &Event<'_>,
         clue: Option<&Clue>,
-        seen: Seen,
         room: impl FnOnce(&mut Handshakes),
     ) -> Option<u32> {
         let Some(clue) = clue else {
-            return known.or_else(|| self.begin(path, event, None, seen, room));
+            return known.or_else(|| self.begin(path, event, None, room));
         };
         let random = clue.random;
         let by_random = random.and_then(|random| self.by_random.get(&random).copied());
@@ -164,7 +163,7 @@ impl Handshakes {
         if let Some(slot) = by_random {
             // the same handshake elsewhere: who is client there follows from the hello
             let low = low_role(&path, event, sender_of(clue.kind)?);
-            let way = new_way(path, event, low, seen);
+            let way = new_way(path, event, low);
             self.entries.get_mut(slot)?.way(way)?;
             self.by_path.insert(path, slot);
             return Some(slot);
@@ -172,9 +171,9 @@ impl Handshakes {
         if let Some(slot) = known
             && let Some(entry) = self.entries.get_mut(slot)
         {
-            entry.handshake.superseded.get_or_insert(seen);
+            entry.handshake.superseded.get_or_insert(event.seen());
         }
-        let slot = self.begin(path, event, Some(clue.kind), seen, room)?;
+        let slot = self.begin(path, event, Some(clue.kind), room)?;
         if let Some(random) = random {
             self.remember(slot, clue.kind, random);
         }
@@ -185,7 +184,7 @@ impl Handshakes {
     fn belongs(&self, slot: u32, path: &Path, event: &Event<'_>, clue: &Clue) -> bool {
         let Some(entry) = self.entries.get(slot) else { return false };
         let Some(random) = clue.random else { return true };
-        let Some(way) = entry.handshake.ways.iter().find(|way| way.path == *path) else { return true };
+        let Some(way) = entry.handshake.way_on(path) else { return true };
         let sender = way.sender(event.src);
         let handshake = &entry.handshake;
         let over = handshake.completed.is_some() || handshake.fatal().is_some();
@@ -220,7 +219,7 @@ impl Handshakes {
     fn settle_roles(&mut self, slot: u32, path: &Path, event: &Event<'_>, clue: &Clue) {
         let Some(entry) = self.entries.get_mut(slot) else { return };
         let Some(told) = sender_of(clue.kind) else { return };
-        let Some(way) = entry.handshake.ways.iter().find(|way| way.path == *path) else { return };
+        let Some(way) = entry.handshake.way_on(path) else { return };
         let sender = way.sender(event.src);
         let gave_in = clue.kind == HandshakeType::SERVER_HELLO && !entry.handshake.counter_hellos.is_empty();
         if sender != told && (!entry.handshake.roles_known || gave_in) {
@@ -245,16 +244,15 @@ impl Handshakes {
         path: Path,
         event: &Event<'_>,
         kind: Option<HandshakeType>,
-        seen: Seen,
         room: impl FnOnce(&mut Handshakes),
     ) -> Option<u32> {
         if self.entries.len() >= MAX_ASSOCIATIONS || self.bytes > MAX_BYTES {
             room(self);
         }
         let told = kind.and_then(sender_of);
-        let mut entry = Entry::new(self.begun, seen, kind == Some(HandshakeType::CLIENT_HELLO));
+        let mut entry = Entry::new(self.begun, event.seen(), kind == Some(HandshakeType::CLIENT_HELLO));
         entry.handshake.roles_known = told.is_some();
-        entry.way(new_way(path, event, low_role(&path, event, told.unwrap_or(Role::Client)), seen));
+        entry.way(new_way(path, event, low_role(&path, event, told.unwrap_or(Role::Client))));
         self.begun = self.begun.wrapping_add(1);
         let slot = self.entries.add(entry)?;
         self.by_path.insert(path, slot);
@@ -278,7 +276,7 @@ impl Handshakes {
         let Some(entry) = self.by_path.get(&path).copied().and_then(|slot| self.entries.get_mut(slot)) else {
             return false;
         };
-        let Some(way) = entry.handshake.ways.iter().find(|way| way.path == path) else { return false };
+        let Some(way) = entry.handshake.way_on(&path) else { return false };
         let from = way.sender(quoted.src);
         if answer.kind.is_too_big() {
             entry.too_big(from, answer, mtu, at);
@@ -393,8 +391,8 @@ fn low_role(path: &Path, event: &Event<'_>, sender: Role) -> Role {
     if path.direction(event.src) == 0 { sender } else { sender.other() }
 }
 
-fn new_way(path: Path, event: &Event<'_>, low: Role, seen: Seen) -> Way {
-    let (src, dst) = event.pair();
+fn new_way(path: Path, event: &Event<'_>, low: Role) -> Way {
+    let (seen, (src, dst)) = (event.seen(), event.pair());
     let sender = if path.direction(event.src) == 0 { low } else { low.other() };
     let (client, server) = if sender == Role::Client { (src, dst) } else { (dst, src) };
     Way { path, client, server, low, first: seen, last: seen, records: Default::default(), via: [None; 4] }
