@@ -106,10 +106,7 @@ impl Refused<'_> {
         Occurrence {
             key,
             severity: if granted { Severity::Warning } else { Severity::Failure },
-            confidence: match self.answer.truncated || ended.is_some() && !is_whole(conversation) {
-                true => Confidence::Likely,
-                false => Confidence::Certain,
-            },
+            confidence: Confidence::certain_if(!self.answer.truncated && (ended.is_none() || is_whole(conversation))),
             remedy: match self.last.method {
                 Method::BINDING => Remedy::Reachability(grievance),
                 _ => Remedy::Service(grievance),

@@ -107,10 +107,7 @@ impl<'c> Silence<'c> {
             id: ID,
             key: server.to_string(),
             severity: Severity::Failure,
-            confidence: match is_whole(conversation) && self.open.is_empty() {
-                true => Confidence::Certain,
-                false => Confidence::Likely,
-            },
+            confidence: Confidence::certain_if(is_whole(conversation) && self.open.is_empty()),
             remedy: Remedy::DataOrNothing(Grievance::of(conversation, allocation.user, allocation.created.time)),
             at: permission.made.time,
             frames: listed,
