@@ -236,7 +236,7 @@ impl Clients {
         self.outcomes.get(&client).is_some_and(|outcome| outcome.is_served_by(server))
     }
 
-    /// Whether data of the client flowed both ways after `at`, through this server's relay or on a flow of its own.
+    /// Whether data of the client flowed both ways after `at`, through a relay or on a flow of its own.
     #[must_use]
     pub fn has_data(&self, client: IpAddr, at: Timestamp) -> bool {
         let after = |time: Timestamp| time >= at;
