@@ -782,6 +782,26 @@ fn a_server_that_goes_away_under_a_working_relay_is_told() {
 }
 
 #[test]
+fn a_keepalive_that_is_turned_away_as_well_does_not_make_the_lost_relay_less() {
+    // libwebrtc asks its server for its own address every 10 s, allocation or not
+    let mut scene = Scene::new();
+    scene.binding(CLIENT, SERVER, "203.0.113.50:50000");
+    served(&mut scene);
+    for number in 0..20 {
+        let packet = payload::rtp(96, number, u32::from(number) * 960, 1, 100);
+        let sent = scene.after_ms(20).channel_data(CLIENT, SERVER, 0x4001, packet);
+        scene.after_ms(1).icmp_unreachable("203.0.113.1", &sent);
+    }
+    let keepalive = scene.after_ms(5000).send(CLIENT, SERVER, Stun::request(method::BINDING));
+    scene.after_ms(1).icmp_unreachable("203.0.113.1", &keepalive);
+    let report = report(&wait(&mut scene).pcap());
+    assert_eq!(mine(&report), ["turn-unreachable"]);
+    let told = finding(&report, "turn-unreachable");
+    assert_eq!((told.severity, told.occurrences), (Severity::Failure, 1));
+    assert!(told.title.starts_with("172.16.84.124:50000 lost its relay after 4"), "{}", told.title);
+}
+
+#[test]
 fn icmp_errors_beside_data_that_goes_on_are_none_of_it() {
     assert!(!ids(&report(&server_gone(true).pcap())).contains(&"turn-unreachable"));
 }

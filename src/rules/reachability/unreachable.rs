@@ -34,17 +34,18 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
             continue;
         }
         let Some(icmp) = exchange.icmp else { continue };
+        if is_late_keepalive(exchange, conversation) && is_gone(conversation) {
+            continue; // the relay that was lost before it is the story
+        }
         let (client, server) = (conversation.client, conversation.server);
         let user = exchange.asked.user_or_hash();
         let together = matches!(exchange.method, Method::ALLOCATE | Method::BINDING);
         let at = if together { exchange.first.time.before(AT_ONCE) } else { exchange.first.time };
         let from = Grievance::of(conversation, user, at);
         let listed = frames_of([exchange]);
-        // the last keepalive of a client that leaves its network proves nothing against the server that answered it before
-        let answered_before = exchange.method == Method::BINDING && conversation.answered > 0;
         let seen = Occurrence {
             key: format!("{server} {} {:?}", icmp.sender, icmp.kind),
-            severity: if answered_before { Severity::Warning } else { Severity::Failure },
+            severity: if is_late_keepalive(exchange, conversation) { Severity::Warning } else { Severity::Failure },
             confidence: Confidence::certain_if(exchange.method != Method::BINDING || sure),
             remedy: if exchange.method == Method::BINDING { Remedy::Reachability(from) } else { Remedy::Service(from) },
             at: exchange.first.time,
@@ -129,20 +130,10 @@ pub(super) fn another_way(icmp: &IcmpAnswer, transport: Transport) -> String {
 
 /// A relay that worked and then is gone: the server, or its host, turns away what the client goes on sending, and nothing comes back.
 pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
-    let Some(away) = &conversation.turned_away else { return };
+    let Some(away) = conversation.turned_away.as_ref().filter(|_| is_gone(conversation)) else { return };
     let since = away.first.time;
     let (client, server) = (conversation.client, conversation.server);
     let allocation = conversation.allocations().last();
-    let heard_since = conversation.server_heard.is_some_and(|heard| heard.time >= since);
-    let over = match allocation {
-        Some(known) => known.ended.is_some_and(|(_, seen)| seen.time <= since) || known.expires <= since,
-        None => !used_before(conversation),
-    };
-    // refused requests tell it themselves
-    let told = conversation.exchanges.iter().any(is_refused);
-    if away.total < SEVERAL || heard_since || over || told {
-        return;
-    }
     let user = allocation.and_then(|known| known.user);
     let from = Grievance::of(conversation, user, since);
     let seen = Occurrence {
@@ -173,6 +164,25 @@ pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut
             fix: format!("{fix} {RESTARTED}"),
         }
     });
+}
+
+/// Whether a server is gone that the client had a relay of: its messages are turned away, and nothing else tells of it.
+fn is_gone(conversation: &Conversation) -> bool {
+    let Some(away) = &conversation.turned_away else { return false };
+    let since = away.first.time;
+    let heard_since = conversation.server_heard.is_some_and(|heard| heard.time >= since);
+    let over = match conversation.allocations().last() {
+        Some(known) => known.ended.is_some_and(|(_, seen)| seen.time <= since) || known.expires <= since,
+        None => !used_before(conversation),
+    };
+    // refused requests tell it themselves
+    let tells = |exchange: &Exchange| is_refused(exchange) && !is_late_keepalive(exchange, conversation);
+    away.total >= SEVERAL && !heard_since && !over && !conversation.exchanges.iter().any(tells)
+}
+
+/// Whether a request asks a server for what it answered before: the last keepalive of a client that leaves its network proves nothing against it.
+fn is_late_keepalive(exchange: &Exchange, conversation: &Conversation) -> bool {
+    exchange.method == Method::BINDING && conversation.answered > 0
 }
 
 /// Whether what goes both ways at the capture's beginning goes through a relay of a TURN server, and the client did not give that back.
