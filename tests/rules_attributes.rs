@@ -153,6 +153,16 @@ fn a_nat_test_that_a_server_does_not_offer_is_no_failure() {
     let report = report(&scene.pcap());
     assert_eq!(finding(&report, "turn-unknown-attribute").severity, Severity::Warning);
     assert_says(&report.headline, "does not offer the NAT tests");
+
+    // coturn does not say which attribute
+    let mut scene = Scene::new();
+    let request = scene.send(CLIENT, SERVER, Stun::request(method::BINDING).attribute(0x0003, [0, 0, 0, 6]));
+    scene.after_ms(10).refuse(&request, 420, "Unknown attribute: TURN server was configured without RFC 5780 support");
+    let found = support::analyze::report(&scene.pcap());
+    assert_says(
+        &finding(&found, "turn-unknown-attribute").explanation,
+        "the answer does not list what it does not know",
+    );
 }
 
 // turn-response-integrity-bad

@@ -96,16 +96,17 @@ pub(super) fn tell_unknown(group: &Refused<'_>, view: &View<'_>, out: &mut Colle
                 format!("Switch off in the client what needs {named}, or update the server to a version that knows it."),
             )
         };
+        let listed = if named == UNNAMED { "does not list what it does not know".to_owned() } else { format!("lists {named}") };
         Text {
             title,
-            explanation: format!(
-                "The request was refused {}; the answer lists {named}. {means}",
-                group.listed(),
-            ),
+            explanation: format!("The request was refused {}; the answer {listed}. {means}", group.listed()),
             fix,
         }
     });
 }
+
+/// What stands for the attributes that an answer with 420 does not list, as coturn's to a CHANGE-REQUEST.
+const UNNAMED: &str = "an attribute that it does not name";
 
 /// The attributes that an answer lists, by name where they have one.
 fn named(answer: &Answer) -> String {
@@ -117,5 +118,5 @@ fn named(answer: &Answer) -> String {
     let mut codes: Vec<u16> = answer.unknown.iter().flatten().copied().filter(|&code| code != 0).collect();
     codes.dedup();
     let names: Vec<String> = codes.into_iter().map(name).collect();
-    if names.is_empty() { "an attribute that it does not name".to_owned() } else { names.join(" and ") }
+    if names.is_empty() { UNNAMED.to_owned() } else { names.join(" and ") }
 }
