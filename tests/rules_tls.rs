@@ -701,6 +701,22 @@ fn a_call_may_run_in_tls_that_nobody_opened() {
     assert!(failures(&call(&Offer::of_web("www.example.org"))).contains(&NO_RELAY));
 }
 
+#[test]
+fn direct_checks_that_a_client_of_tls_sends_once_and_not_again_are_no_story() {
+    // pjnath drops its other checks when a pair is nominated, which here goes through a relay inside TLS
+    let call = |times: usize| {
+        let mut scene = Scene::new();
+        scene.resolved(CLIENT);
+        let check = scene.after_ms(20).a_checks(&Agents::new(CLIENT, "198.51.100.9:40001"), plain);
+        (1..times).for_each(|copy| _ = scene.after_ms(100 << copy).retransmit(&check));
+        succeed(&mut scene, AGAIN, ON_443, &Offer::default());
+        later(&mut scene);
+        on(&scene)
+    };
+    assert_eq!(ids(&call(1)).iter().filter(|id| **id == UNANSWERED).count(), 0);
+    assert!(ids(&call(5)).contains(&UNANSWERED), "it goes on asking");
+}
+
 // The scoreboard
 
 /// Of each server and transport: what came of it, connections tried and opened, requests asked.

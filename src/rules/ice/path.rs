@@ -144,6 +144,8 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
         // a server sees nothing of the pair that works, and one attempt on each of the others, or the beginning of one
         () if had_its_chance && is_one_attempt_from_afar(ice, agent) => Confidence::Likely,
         () if sent.sends < sends && is_one_attempt_from_afar(ice, agent) => return,
+        // who hears nothing checks again: it needed these pairs no more, and what it has instead is inside TLS
+        () if is_dropped(ice, agent) && spoke_inside_tls(ice, agent, view) => return,
         () if sent.sends >= sends && sent.span >= LONG_ENOUGH && hears && (meets || sent.sounds_unheard) => {
             Confidence::Certain
         }
@@ -170,6 +172,17 @@ fn is_one_attempt_from_afar(ice: &IceSession, agent: usize) -> bool {
     let is_near = |ttl: u8| ttl == 0 || is_unrouted(ttl);
     let mut ways = ice.checked_by(agent).map(|pair| pair.way(agent));
     ways.all(|way| !is_near(way.ttl) && way.sent == 1 && way.copies < TRANSMISSIONS)
+}
+
+/// Whether an agent tried every pair once, and did not care for the answer.
+fn is_dropped(ice: &IceSession, agent: usize) -> bool {
+    ice.checked_by(agent).map(|pair| pair.way(agent)).all(|way| way.sent == 1 && way.copies == 0)
+}
+
+/// Whether its host exchanged data with a server inside TLS that is not open.
+fn spoke_inside_tls(ice: &IceSession, agent: usize, view: &View<'_>) -> bool {
+    let (host, first) = (ice.host(agent), ice.agent(agent).first_check);
+    host.zip(first).is_some_and(|(own, first)| view.session.clients().sealed(own.ip(), first.time).is_some())
 }
 
 /// Whether an agent tried every pair as often as a request is sent at most (RFC 8489 §6.2.1), direct ones among them: what is captured at the port of
