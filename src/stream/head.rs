@@ -160,9 +160,13 @@ pub(super) fn resume(bytes: &[u8], framing: Framing, channels: &[u16]) -> Option
     found.or_else(|| (framing == Framing::Bare && accounts_for(bytes, channels)).then_some(Framing::Bare))
 }
 
-/// Whether ChannelData, the first on a known channel, fills the bytes exactly.
+/// Whether ChannelData, the first on a known channel and with something in it, fills the bytes exactly: CHANNEL-NUMBER looks like one with nothing.
 fn accounts_for(bytes: &[u8], channels: &[u16]) -> bool {
-    let known = matches!(bytes, [c0, c1, ..] if *c0 != 0 && channels.contains(&u16::from_be_bytes([*c0, *c1])));
+    let known = match *bytes {
+        [_, _, 0, 0, ..] => false,
+        [c0, c1, ..] => c0 != 0 && channels.contains(&u16::from_be_bytes([c0, c1])),
+        _ => false,
+    };
     let mut rest = bytes;
     while let Head::Message { header, length, padding, .. } = of(rest, Some(Framing::Bare)) {
         let end = header + length;
@@ -341,6 +345,7 @@ mod tests {
         assert_eq!(relays_on(&two, client, server(3479)), None);
         assert_eq!(relays_on(&two[..20], client, server(3478)), None, "cut");
         assert_eq!(relays_on(&[two.as_slice(), &[1]].concat(), client, server(3478)), None, "more than that");
-        assert_eq!(relays_on(&[0x50, 1, 0, 0], client, server(3478)), None, "no channel of RFC 8656");
+        assert_eq!(relays_on(&[0x50, 1, 0, 1, 0], client, server(3478)), None, "no channel of RFC 8656");
+        assert_eq!(relays_on(&[0x40, 1, 0, 0], client, server(3478)), None, "the value of CHANNEL-NUMBER");
     }
 }

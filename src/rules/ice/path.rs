@@ -182,7 +182,8 @@ fn is_dropped(ice: &IceSession, agent: usize) -> bool {
 /// Whether its host exchanged data with a server inside TLS that is not open.
 fn spoke_inside_tls(ice: &IceSession, agent: usize, view: &View<'_>) -> bool {
     let (host, first) = (ice.host(agent), ice.agent(agent).first_check);
-    host.zip(first).is_some_and(|(own, first)| view.session.clients().sealed(own.ip(), first.time).is_some())
+    host.zip(first)
+        .is_some_and(|(own, first)| view.session.clients().encrypted().sealed(own.ip(), first.time).is_some())
 }
 
 /// Whether an agent tried every pair as often as a request is sent at most (RFC 8489 §6.2.1), direct ones among them: what is captured at the port of
