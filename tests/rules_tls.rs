@@ -710,7 +710,7 @@ fn direct_checks_that_a_client_of_tls_sends_once_and_not_again_are_no_story() {
         let check = scene.after_ms(20).a_checks(&Agents::new(CLIENT, "198.51.100.9:40001"), plain);
         (1..times).for_each(|copy| _ = scene.after_ms(100 << copy).retransmit(&check));
         succeed(&mut scene, AGAIN, ON_443, &Offer::default());
-        later(&mut scene);
+        scene.later(60);
         on(&scene)
     };
     assert_eq!(ids(&call(1)).iter().filter(|id| **id == UNANSWERED).count(), 0);
