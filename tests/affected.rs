@@ -106,7 +106,7 @@ fn who_did_not_get_over_it_is_told_of_however_many_did_before() {
             scene.after_ms(100).allocation(again.as_str(), SERVER, &login, &nonce, relayed.as_str());
         }
     }
-    scene.after_ms(20_000).frame(&[0; 60]);
+    scene.later(20);
     let report = report(&scene.pcap());
     let found = finding(&report, "turn-capacity");
     assert_eq!(found.subject.client.map(|client| client.to_string()).as_deref(), Some("192.0.2.30:5000"));

@@ -340,7 +340,7 @@ fn requests_while_the_clock_stands_still_or_goes_back() {
 #[test]
 fn clients_that_never_come_again_and_what_turns_them_away() {
     for (turned_away, name, limit) in
-        [(false, "ever new clients", 124 << 20), (true, "clients that ICMP turns away", 138 << 20)]
+        [(false, "ever new clients", 124 << 20), (true, "clients that ICMP turns away", 142 << 20)]
     {
         flood(name, 100_000, false, limit, |feed, number| {
             let request = Stun::request(method::ALLOCATE).tid(id(number)).requested_transport(17).bytes();

@@ -165,7 +165,24 @@ fn allocations_that_clients_of_several_networks_lose_at_once_are_the_servers_los
         finding(&report(&later(&mut scene)), "turn-allocation-gone").explanation.clone()
     };
     let public = ["198.51.100.1:5000", "198.51.100.2:5000", "198.51.100.3:5000"];
-    assert_says(&told(public), "3 clients at public addresses of their own lost theirs at about that time");
+    assert_says(&told(public), "3 clients at public addresses of their own lost theirs at about the same time");
+    let mut scene = Scene::new();
+    let relayed = |number: usize| format!("10.88.246.156:{}", 24_001 + number);
+    let clients = ["198.51.100.9:5000", public[0], public[1], public[2]];
+    for (number, client) in clients.iter().enumerate() {
+        // the first an hour before the others
+        scene.after_ms(if number == 1 { 3_600_000 } else { 10 }).allocation(
+            *client,
+            SERVER,
+            &alice(),
+            "nonce",
+            relayed(number).as_str(),
+        );
+        let refresh = scene.after_ms(100_000).refresh(*client, SERVER, &alice(), "nonce", 600);
+        scene.after_ms(10).refuse(&refresh, 437, "Invalid allocation");
+    }
+    let found = finding(&report(&later(&mut scene)), "turn-allocation-gone").explanation.clone();
+    assert_says(&found, "3 clients at public addresses of their own lost theirs");
     let behind_one_nat = ["192.168.1.2:5000", "192.168.1.3:5000", "192.168.1.4:5000"];
     assert!(!told(behind_one_nat).contains("clients at public addresses"));
     let of_one_host = ["198.51.100.1:5000", "198.51.100.1:5001", "198.51.100.1:5002"];

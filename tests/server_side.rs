@@ -234,8 +234,7 @@ fn unanswered_while_another_is_served(at: &[u64]) -> Report {
 
 #[test]
 fn a_server_that_answers_nobody_for_a_while_is_told_of_and_not_the_clients_that_ask_it_then() {
-    for (served, when) in [(&[70][..], "before and afterwards it answered others"), (&[], "before it answered others")]
-    {
+    for (served, when) in [(&[70][..], "before and afterwards it answered."), (&[], "before it answered.")] {
         let report = unanswered_while_another_is_served(served);
         let told: Vec<&Finding> = report.findings.iter().filter(|found| found.id == "turn-no-response").collect();
         assert_eq!(told.len(), 2, "{}", report.headline);
@@ -250,11 +249,35 @@ fn a_server_that_answers_nobody_for_a_while_is_told_of_and_not_the_clients_that_
 #[test]
 fn a_server_that_answers_others_meanwhile_runs() {
     let report = unanswered_while_another_is_served(&[40]);
-    let told: Vec<&Finding> = report.findings.iter().filter(|found| found.id == "turn-no-response").collect();
-    let [one, other] = told[..] else { panic!("{}", report.headline) };
-    let (new, old) = if one.title.contains("198.51.100.7") { (one, other) } else { (other, one) };
-    assert_says(&new.title, "though it answers other clients");
-    assert_says(&old.explanation, "The server went on answering others, so that the way of this client is closed");
+    let of = |client: &str| {
+        let told = report.findings.iter().filter(|found| found.id == "turn-no-response");
+        let is_told = |found: &&Finding| found.subject.client.is_some_and(|known| known.to_string() == client);
+        told.clone().find(is_told).unwrap_or_else(|| panic!("{client}: {}", report.headline))
+    };
+    assert_says(&of("198.51.100.7:5000").title, "though it answers other clients");
+    let stopped = &of("192.0.2.1:5000").explanation;
+    assert_says(stopped, "The server went on answering on other ways, so that it is this one that is closed");
+}
+
+#[test]
+fn a_server_that_nobody_else_asks_is_not_said_to_hang() {
+    let mut scene = server_with(5);
+    let login = Login::new("user1", REALM, "right");
+    scene.at_ms(20_000);
+    scene.send_repeatedly(
+        "192.0.2.1:5000",
+        SERVER,
+        Stun::request(method::REFRESH).lifetime(600).signed(&login, "nonce-1"),
+        7,
+    );
+    scene.at_ms(70_000);
+    let other = Login::new("user2", REALM, "right");
+    let refresh = scene.refresh("192.0.2.2:5000", SERVER, &other, "nonce-2", 600);
+    scene.after_ms(1).granted(&refresh, Some(600), &other);
+    let report = after_a_while(&mut scene);
+    let found = finding(&report, "turn-no-response");
+    assert_says(&found.explanation, "The way that was open is closed, or the server is gone");
+    assert!(!found.title.contains("anybody"), "{}", found.title);
 }
 
 #[test]
@@ -277,7 +300,7 @@ fn clients_that_do_not_trust_a_servers_certificate_are_one_finding_beside_those_
     let [found] = &report.findings[..] else { panic!("{}", report.headline) };
     assert_eq!((found.id.as_ref(), found.occurrences), ("tls-certificate-rejected", 2));
     assert_eq!(found.affected.clients_total, 2);
-    assert_says(&found.explanation, "In this capture 4 other clients completed TLS with the server");
+    assert_says(&found.explanation, "In this capture 4 other clients completed TLS with 203.0.113.1");
 }
 
 #[test]
@@ -300,10 +323,11 @@ fn a_server_that_takes_no_connections_any_more_is_told_by_those_clients_too_that
     let found = finding(&report, "turn-unreachable");
     assert_eq!((found.severity, found.affected.clients_total), (Severity::Failure, 1), "{}", report.headline);
     assert_says(&found.title, "203.0.113.1:5349 refuses TCP connections: the SYN of 192.0.2.4 is answered by a reset");
+    assert_says(&found.explanation, "It took other connections in this capture");
 }
 
-/// Clients of a conference server, of which these hear no more of it after half a minute.
-fn conference(clients: u8, lost: &[u8]) -> Report {
+/// Clients of a conference server, of which these hear no more of it after half a minute, and of these the ones that go on elsewhere.
+fn conference(clients: u8, lost: &[u8], elsewhere: &[u8]) -> Report {
     const CONFERENCE: &str = "203.0.113.9:10000";
     let own = |host: u8| IceSide::new(&format!("client{host}"), &format!("password-of-client-{host:04}"), 7);
     let its = |host: u8| IceSide::new(&format!("server{host}"), &format!("password-for-client-{host:04}"), 1);
@@ -323,19 +347,24 @@ fn conference(clients: u8, lost: &[u8]) -> Report {
             }
         }
     }
+    for host in elsewhere {
+        scene.direct_call(&format!("192.0.2.{host}:6000"), "203.0.113.10:10000", 100);
+    }
     after_a_while(&mut scene)
 }
 
 #[test]
 fn a_conference_server_that_several_clients_lose_at_once_is_one_finding() {
     let lost = |report: &Report| report.findings.iter().filter(|found| found.id == "ice-consent-lost").count();
-    let all = conference(5, &[1, 2, 3, 4, 5]);
+    let all = conference(5, &[1, 2, 3, 4, 5], &[]);
     assert_eq!(lost(&all), 1, "{}", all.headline);
     let found = finding(&all, "ice-consent-lost");
     assert_eq!((found.occurrences, found.affected.clients_total), (5, 5));
     assert_says(&found.explanation, "4 others lost it at about that time: it is 203.0.113.9 itself");
     assert_says(&all.headline, "(and 4 other clients)");
-    let two = conference(5, &[2, 4]);
+    let two = conference(5, &[2, 4], &[]);
     assert_eq!(lost(&two), 2, "{}", two.headline);
     assert!(!finding(&two, "ice-consent-lost").explanation.contains("others lost it"));
+    let but_one = conference(9, &[1, 2, 3, 4, 5, 6, 7, 8, 9], &[1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_says(&but_one.headline, "203.0.113.9 stopped answering the consent checks of 192.0.2.9");
 }

@@ -370,11 +370,14 @@ impl Session {
         }
         self.clients.coverage.sees_both_ways();
         let rtt = seen.time.passed_since(first.time);
+        let is_first = conversation.is_first_in_its_second(seen);
         conversation.message(From::Server, seen);
         let [_, of_server] = &mut conversation.ttl;
         *of_server = at.ttl;
         conversation.granted_plainly(method, rtt, seen.time);
-        self.servers.answers(conversation.server, conversation.transport, conversation.client, seen.time);
+        if is_first {
+            self.servers.answers(conversation.server, conversation.transport, seen.time);
+        }
         flow.stun = true;
         flow.gets_answer(id);
         flow.count(at.src, seen);

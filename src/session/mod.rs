@@ -55,7 +55,7 @@ pub use icmp::IcmpErrors;
 pub use limits::Limits;
 pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream, WayId};
 pub use observe::Known;
-pub use parties::answering::Meanwhile;
+pub use parties::answering::{Meanwhile, Silence};
 pub use parties::attempts::{Attempt, Attempts, Way, Ways, is_alternative, is_usual};
 pub use parties::client::{Clients, Grievance};
 pub use parties::coverage::Coverage;

@@ -309,6 +309,9 @@ impl Session {
                     // an answer that was there before the request is one to another with the same id
                     let answered_beyond = beyond.filter(|answer| answer.time >= leg.first.time);
                     let exchange = Exchange { answered_beyond, ..leg.exchange(id, &flow.ends, leg.asked(), watched) };
+                    if watched {
+                        self.servers.in_vain(conversation, [exchange.first.time, exchange.last.time]);
+                    }
                     self.rooms.keep(conversation, exchange, leg.flow);
                 }
                 (Some(kept), Some(_)) => {

@@ -2,7 +2,7 @@
 
 use super::{Concluded, Group, Remedy};
 use crate::net::Endpoint;
-use crate::rules::evidence::how_long;
+use crate::rules::evidence::{counted, how_long};
 use crate::session::{Clients, Grievance, Lendings, Name, Names};
 use hashbrown::HashSet;
 use std::net::IpAddr;
@@ -54,30 +54,28 @@ impl Group {
             return;
         }
         let explanation = &mut finding.text.explanation;
-        *explanation += &format!(" In this capture the server gave relays to {}.", other_clients(others));
+        *explanation +=
+            &format!(" In this capture the server gave relays to {}.", counted(others as u64, "other client"));
         if finding.id == REJECTED && lendings.takes_limited(told.server) {
             *explanation += " Time-limited credentials were among those that it took: its secret and its clock fit some issuer of them.";
         }
     }
 
-    /// Tells that others agreed on TLS with the same server: then it is not the server alone.
+    /// Tells how many others agreed on TLS with the same host.
     pub(super) fn tell_of_secured(&mut self, grievances: &[Grievance], clients: &Clients) {
         if !ABOUT_TLS.contains(&self.finding.id) {
             return;
         }
-        let Some(server) = self.finding.subject.server else { return };
-        let secured = clients.encrypted().secured_with(server.0.ip());
-        let others = secured.filter(|client| grievances.iter().all(|from| from.client != *client)).count();
+        let Some(host) = self.finding.subject.server.map(|server| server.0.ip()) else { return };
+        let these: HashSet<IpAddr> = grievances.iter().map(|from| from.client).collect();
+        let others = clients.encrypted().secured_with(host).filter(|client| !these.contains(client)).count();
         if others > 0 {
-            self.finding.text.explanation +=
-                &format!(" In this capture {} completed TLS with the server.", other_clients(others));
+            self.finding.text.explanation += &format!(
+                " In this capture {} completed TLS with {host}, on this port or another.",
+                counted(others as u64, "other client")
+            );
         }
     }
-}
-
-/// `1 other client`, `2 other clients`.
-fn other_clients(count: usize) -> String {
-    format!("{count} other client{}", if count == 1 { "" } else { "s" })
 }
 
 /// Tells of the same user, where it is open which side is wrong.

@@ -59,7 +59,7 @@ pub(super) fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
             && cause.finding.severity != Severity::Note
             && !is_beside(other, one)
             && cause.finding.at.since(symptom.finding.at) <= AFTERWARDS
-            && (client(one).is_some() && client(one) == client(other)
+            && (client(one).is_some_and(|client| cause.finding.strikes(client))
                 || one.server.is_some() && one.server == other.server
                 // what befell the other side
                 || one.peer.is_some() && (peer(one) == client(other) || peer(one) == mapped(other))

@@ -2,6 +2,7 @@
 
 use super::Group;
 use crate::net::Endpoint;
+use crate::session::Clients;
 use crate::time::Span;
 use hashbrown::HashSet;
 use std::net::IpAddr;
@@ -14,7 +15,7 @@ const MANY: usize = 3;
 const WITHIN: Span = Span::from_secs(60);
 
 /// Joins what tells of one peer.
-pub(super) fn join(groups: &mut Vec<Group>) {
+pub(super) fn join(groups: &mut Vec<Group>, clients: &Clients) {
     let (mut told, mut others): (Vec<Group>, Vec<Group>) =
         groups.drain(..).partition(|group| LOST.contains(&group.finding.id) && peer(group).is_some());
     told.sort_by_key(|group| (group.finding.at, group.finding.frames.first().copied()));
@@ -23,8 +24,8 @@ pub(super) fn join(groups: &mut Vec<Group>) {
         let (mut all, rest): (Vec<Group>, Vec<Group>) = told.into_iter().partition(|group| is_same(&first, group));
         all.insert(0, first);
         told = rest;
-        let clients: HashSet<IpAddr> = all.iter().filter_map(client).collect();
-        if clients.len() < MANY {
+        let hosts: HashSet<IpAddr> = all.iter().filter_map(client).collect();
+        if hosts.len() < MANY {
             others.extend(all);
             continue;
         }
@@ -32,10 +33,11 @@ pub(super) fn join(groups: &mut Vec<Group>) {
             let peer = peer(group).map(|peer| peer.ip().to_string()).unwrap_or_default();
             group.finding.text.explanation += &format!(
                 " {} others lost it at about that time: it is {peer} itself, or a way that all of them share.",
-                clients.len() - 1
+                hosts.len() - 1
             );
         }
         others.extend(all.into_iter().reduce(|mut first, group| {
+            first.make_room(clients);
             first.absorb(group);
             first
         }));

@@ -121,9 +121,14 @@ impl Group {
         finding.frames.extend(frames.iter().take(room));
     }
 
-    /// What would remedy each of the gravest occurrences.
+    /// Of the gravest occurrences that are kept: what would remedy each.
+    fn struck(&self) -> impl Iterator<Item = &(Remedy, Confidence)> {
+        self.grievances.iter().chain(&self.later)
+    }
+
+    /// What would remedy each of these.
     pub(super) fn remedies(&self) -> impl Iterator<Item = &Remedy> {
-        self.grievances.iter().chain(&self.later).map(|(remedy, _)| remedy)
+        self.struck().map(|(remedy, _)| remedy)
     }
 
     /// Whether what came later shows that nothing was amiss, or that it could not be seen.
@@ -182,7 +187,7 @@ impl Group {
             self.others.push(Told { remedy, text, frames, filter, subject });
         }
         let room = MAX_GRIEVANCES.saturating_sub(self.grievances.len());
-        self.grievances.extend(other.grievances.into_iter().take(room));
+        self.grievances.extend(other.grievances.into_iter().chain(other.later).take(room));
     }
 
     /// Whether the next of these might find no room.
@@ -219,7 +224,7 @@ impl Group {
         let is_scan = |remedy: &Remedy| knocks.are(remedy) || !fails(remedy);
         let only_scanned = self.remedies().any(fails) && self.remedies().all(is_scan);
         let stands = |remedy: &Remedy| fails(remedy) && (only_scanned || !knocks.are(remedy));
-        let open = self.grievances.iter().chain(&self.later).filter(|(remedy, _)| stands(remedy));
+        let open = self.struck().filter(|(remedy, _)| stands(remedy));
         let open: Vec<(Remedy, Confidence)> = open
             .map(|&(remedy, confidence)| match self.may_have_gone(&remedy, clients) {
                 None if !knocks.are(&remedy) => (remedy, confidence),
@@ -246,7 +251,7 @@ impl Group {
         let told: Vec<Grievance> = counted.iter().filter_map(|(remedy, _)| remedy.grievance()).copied().collect();
         self.tell_of_others(&told, lendings, names);
         self.tell_of_secured(&told, clients);
-        self.tell_of_restart();
+        self.tell_of_restart(lendings);
         self.tell_of_sealed(clients);
         if only_scanned {
             knocks.tell(&mut self.finding);

@@ -291,7 +291,7 @@ impl Collector {
         }
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         groups.retain(|group| !group.is_refuted(clients));
-        crowds::join(&mut groups);
+        crowds::join(&mut groups, clients);
         let lendings = clients.lendings(names, groups.iter().flat_map(Group::refused_users));
         for group in &mut groups {
             group.decide(clients, &lendings, names);
@@ -336,11 +336,14 @@ fn key_of(id: &str, own: &str) -> String {
 }
 
 impl Concluded {
-    /// Whether a client is the one that it is told of, or may be among the others that it affects.
+    /// Whether a client is the one that it is told of, or among the first of the others that it affects.
+    fn strikes(&self, client: IpAddr) -> bool {
+        self.subject.client.is_some_and(|told| told.0.ip() == client) || self.affected.clients.contains(&client)
+    }
+
+    /// Whether a client is one of these, or may be one that it affects beyond them.
     fn may_affect(&self, client: IpAddr) -> bool {
-        let told = self.subject.client.is_some_and(|told| told.0.ip() == client);
-        told || self.affected.clients.contains(&client)
-            || self.affected.clients_total > self.affected.clients.len() as u64
+        self.strikes(client) || self.affected.clients_total > self.affected.clients.len() as u64
     }
 
     /// What it counts for in the verdict: a failure that is only likely counts as a warning.

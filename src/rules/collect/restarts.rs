@@ -2,9 +2,9 @@
 
 use super::{Group, Remedy};
 use crate::net::Scope;
-use crate::session::Grievance;
-use crate::time::Span;
-use hashbrown::HashSet;
+use crate::session::Lendings;
+use crate::time::{Span, Timestamp};
+use hashbrown::HashMap;
 use std::net::IpAddr;
 
 /// The finding that an allocation is gone.
@@ -16,24 +16,45 @@ const MANY: usize = 3;
 /// A client finds out with its next request, at the latest when it refreshes (RFC 8656 §3.2).
 const WITHIN: Span = Span::from_secs(600);
 
+/// A restart takes the allocations of all: of those clients that the server served, at least one in so many tells of it.
+const SHARE: usize = 4;
+
 impl Group {
     /// Says so, where it leaves only the server or what stands before it.
-    pub(super) fn tell_of_restart(&mut self) {
+    pub(super) fn tell_of_restart(&mut self, lendings: &Lendings<'_>) {
+        let Some(server) = self.finding.subject.server else { return };
         if self.finding.id != GONE || !self.finding.key.ends_with(LOST) {
             return;
         }
-        let first = self.finding.at;
-        let is_one =
-            |from: &&Grievance| from.at.apart(first) <= WITHIN && matches!(Scope::of(from.client), Scope::Public);
-        let clients: HashSet<IpAddr> =
-            self.remedies().filter_map(Remedy::grievance).filter(is_one).map(|from| from.client).collect();
-        if clients.len() < MANY {
+        let clients = self.lost_at_once();
+        if clients < MANY || clients * SHARE < lendings.clients(server.0) {
             return;
         }
         self.finding.text.explanation += &format!(
-            " {} clients at public addresses of their own lost theirs at about that time: no NAT takes the mappings of all of them, so that the server \
-             was restarted, or a balancer before it sends them to another one now.",
-            clients.len()
+            " {clients} clients at public addresses of their own lost theirs at about the same time: no NAT takes the mappings of all of them, so that the \
+             server was restarted, or a balancer before it sends them to another one now.",
         );
+    }
+
+    /// Of how many clients at public addresses the allocations were lost at one time, at most.
+    fn lost_at_once(&self) -> usize {
+        let public =
+            self.remedies().filter_map(Remedy::grievance).filter(|from| Scope::of(from.client) == Scope::Public);
+        let mut lost: Vec<(Timestamp, IpAddr)> = public.map(|from| (from.at, from.client)).collect();
+        lost.sort_unstable();
+        let (mut most, mut since) = (0, lost.iter().peekable());
+        let mut times: HashMap<IpAddr, usize> = HashMap::new();
+        for (at, client) in &lost {
+            *times.entry(*client).or_default() += 1;
+            while let Some((_, early)) = since.next_if(|(early, _)| at.since(*early) > WITHIN) {
+                if let Some(left) = times.get_mut(early).filter(|left| **left > 1) {
+                    *left -= 1;
+                } else {
+                    times.remove(early);
+                }
+            }
+            most = most.max(times.len());
+        }
+        most
     }
 }

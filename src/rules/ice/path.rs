@@ -100,14 +100,14 @@ pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
 }
 
 /// Which agents send data as those do who have a pair. What an agent of SIP sends to the address that was signalled, while it repeats its checks there in
-/// vain, shows none, unless the other sends, too, and sounds as if it heard (it may speak no ICE).
+/// vain, shows none, unless the other sends, too, and sounds as if it heard (it may speak no ICE), or no check is answered at all: then media does without.
 fn sending(ice: &IceSession) -> [bool; 2] {
     let sends = |agent: usize| ice.pairs.iter().filter(move |pair| pair.carried(agent).first.is_some());
     let in_vain = |agent: usize| sends(agent).all(|pair| pair.way(agent).is_repeated());
     let both = [0, 1].map(|agent| sends(agent).next().is_some());
     let early = [0, 1].map(in_vain);
     match both {
-        [true, true] if early != [true; 2] => both,
+        [true, true] if early != [true; 2] || !ice.is_answered() => both,
         _ => [0, 1].map(|agent: usize| both.get(agent) == Some(&true) && early.get(agent) == Some(&false)),
     }
 }

@@ -1,7 +1,7 @@
 //! `turn-no-response`: requests to a server to which nothing comes back.
 
 use super::AT_ONCE;
-use super::hung::Nobody;
+use super::hung;
 use crate::event::Connection;
 use crate::frame::{Seen, in_order};
 use crate::net::{Scope, ServerAddress, Transport};
@@ -10,7 +10,7 @@ use crate::rules::evidence::{counted, filter_of, frames, frames_of};
 use crate::rules::nat::own_outside;
 use crate::rules::travel;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
-use crate::session::{Conversation, Exchange, Grievance, is_alternative};
+use crate::session::{Conversation, Exchange, Grievance, Meanwhile, Silence, is_alternative};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Class, Method};
 
@@ -316,7 +316,7 @@ fn text(
         some => format!(" In the same capture {}.", some.join(", and ")),
     };
     let nobody = match signs.serves {
-        Some(Serves::Nobody(nobody)) => format!(" {}", nobody.told(server)),
+        Some(Serves::Nobody(silence)) => format!(" {}", hung::told(silence, server)),
         _ => String::new(),
     };
     let way = travel::of_requests(conversation, asked, view);
@@ -397,10 +397,12 @@ fn fix(conversation: &Conversation, signs: Signs, (turn_back, otherwise): (&str,
                 "Find out what is different about {client}, since {server} runs and others reach it: firewalls, block lists and rate limits that \
                  apply to this client, the way back to it, losses"
             ),
-            Serves::Nobody(_) => format!(
-                "See whether {server} ran at that time and was reached: its log, its load, a restart, the network in front of it. If it answered somebody after \
-                 all, find out what is different about {client}"
-            ),
+            Serves::Nobody(_) => {
+                format!(
+                    "{}. If it answered somebody after all, find out what is different about {client}",
+                    hung::fix(server)
+                )
+            }
             Serves::TheSameHost => format!(
                 "Find out what is different about these requests, since {server} runs and the host reaches it: a firewall that drops them for \
                  their size, content or port, a stale entry for that port in a NAT or connection tracker (as after a container was made anew), a rate limit, a \
@@ -440,7 +442,7 @@ fn is_signed_only(conversation: &Conversation, asked: &[&Exchange]) -> bool {
 enum Serves {
     OtherClients,
     TheSameHost,
-    Nobody(Nobody),
+    Nobody(Silence),
 }
 
 /// Whom a server answered over the same transport after it was first asked in vain in this conversation, in which it never answered.
@@ -450,8 +452,8 @@ fn whom_it_serves(conversation: &Conversation, asked: &[&Exchange], view: &View<
     if conversation.answered > 0 {
         return None;
     }
-    if let Some(nobody) = Nobody::of(conversation, asked, view) {
-        return Some(Serves::Nobody(nobody));
+    if let Some(Meanwhile::Nobody(silence)) = hung::meanwhile(conversation, asked, view) {
+        return Some(Serves::Nobody(silence));
     }
     let serves = view.session.servers().answered_after(server, conversation.transport, since);
     let same = || view.session.clients().was_answered(client, server.0);

@@ -1,12 +1,12 @@
 //! `turn-no-response`, in the middle of a call: a server that served a client and then answers nothing any more.
 
-use super::hung::{self, Nobody};
+use super::hung;
 use super::no_response::{ID, PATIENCE, TI, is_service, is_tried};
 use crate::rules::denied::is_release;
 use crate::rules::evidence::{Dialect, counted, filter_of, frames, frames_of, how_long, is_whole};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::session::{Allocation, Answer, Conversation, Exchange, Grievance, Meanwhile, closed};
-use crate::time::{Span, Timestamp};
+use crate::session::{Allocation, Answer, Conversation, Exchange, Grievance, Meanwhile, Seen, closed};
+use crate::time::Span;
 use crate::wire::stun::Method;
 
 /// A client that asked so often, over so much time, and was answered before, waits in vain for its address.
@@ -27,11 +27,12 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         return;
     }
     let (server, user) = (conversation.server, allocation.user);
+    let meanwhile = hung::meanwhile(conversation, &asked, view);
     let seen = Occurrence {
         id: ID,
         key: format!(
             "{server} stopped{}",
-            if Nobody::of(conversation, &asked, view).is_some() { " for all" } else { "" }
+            if matches!(meanwhile, Some(Meanwhile::Nobody(_))) { " for all" } else { "" }
         ),
         severity: Severity::Failure,
         confidence: Confidence::certain_if(is_whole(conversation)),
@@ -46,7 +47,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         },
         causes: &["nat-rebinding"],
     };
-    out.add(seen, || text(conversation, allocation, &asked, heard.frame, heard.time, view));
+    out.add(seen, || text(conversation, allocation, &asked, heard, meanwhile, view));
 }
 
 /// What a client asked for after it had heard its server last, where that began while it had an allocation: silence after the end is another story.
@@ -142,7 +143,13 @@ fn forgotten<'c>(asked: &[&Exchange], conversation: &'c Conversation) -> Option<
 }
 
 /// What silence after an answer that was heard last comes from, and what to look at.
-fn cause(asked: &[&Exchange], conversation: &Conversation, after: &str, view: &View<'_>) -> (String, String) {
+fn cause(
+    asked: &[&Exchange],
+    conversation: &Conversation,
+    after: &str,
+    meanwhile: Option<Meanwhile>,
+    view: &View<'_>,
+) -> (String, String) {
     let (client, server) = (conversation.client, conversation.server);
     if let Some(answer) = forgotten(asked, conversation) {
         return (
@@ -158,26 +165,25 @@ fn cause(asked: &[&Exchange], conversation: &Conversation, after: &str, view: &V
             ),
         );
     }
-    if let Some(nobody) = Nobody::of(conversation, asked, view) {
-        return (
-            format!(
-                "{} So it is not the way of this client alone that was closed: the server hung, or was cut off.",
-                nobody.told(server)
-            ),
-            format!(
-                "See whether {server} ran at that time and was reached: its log, its load, a restart, the network in front of it. A client that meets this must \
-                 allocate anew and restart ICE."
-            ),
-        );
-    }
     let pion = match Dialect::of(conversation, view) {
         Dialect::Pion => {
             " Or it was restarted: servers built on pion (LiveKit, STUNner) do not answer what they have no allocation for."
         }
         _ => "",
     };
-    let closed = match hung::meanwhile(conversation, asked, view) {
-        Some(Meanwhile::Answered) => "The server went on answering others, so that the way of this client is closed.",
+    if let Some(Meanwhile::Nobody(silence)) = meanwhile {
+        return (
+            format!(
+                "{} So it is not the way of this client alone that was closed: the server hung, or was cut off.{pion}",
+                hung::told(silence, server)
+            ),
+            format!("{}. A client that meets this must allocate anew and restart ICE.", hung::fix(server)),
+        );
+    }
+    let closed = match meanwhile {
+        Some(Meanwhile::Answered) => {
+            "The server went on answering on other ways, so that it is this one that is closed."
+        }
         _ => "The way that was open is closed, or the server is gone.",
     };
     (
@@ -194,12 +200,12 @@ fn text(
     conversation: &Conversation,
     known: &Allocation,
     asked: &[&Exchange],
-    frame: u64,
-    heard: Timestamp,
+    heard: Seen,
+    meanwhile: Option<Meanwhile>,
     view: &View<'_>,
 ) -> Text {
     let (client, server) = (conversation.client, conversation.server);
-    let served = heard.since(known.created.time);
+    let served = heard.time.since(known.created.time);
     let after = if served > Span::default() { format!(" after {served}") } else { String::new() };
     let sent: u64 = asked.iter().map(|exchange| exchange.times_sent()).sum();
     let first = asked.iter().map(|exchange| exchange.first.time).min();
@@ -209,9 +215,12 @@ fn text(
     methods.dedup();
     methods.truncate(3);
     let (methods, requests) = (methods.join(" and "), counted(sent, "request"));
-    let (why, fix) = cause(asked, conversation, &after, view);
-    let nobody = Nobody::of(conversation, asked, view).map_or("", |_| ", nor anybody else in that time");
-    let data = if known.sent.packets > 0 && known.sent.last > heard {
+    let (why, fix) = cause(asked, conversation, &after, meanwhile, view);
+    let nobody = match meanwhile {
+        Some(Meanwhile::Nobody(_)) if forgotten(asked, conversation).is_none() => ", nor anybody else in that time",
+        _ => "",
+    };
+    let data = if known.sent.packets > 0 && known.sent.last > heard.time {
         " What it sends through the relay gets nothing back either."
     } else {
         ""
@@ -221,9 +230,10 @@ fn text(
             "{server} answers {client} no more{after}{nobody}: nothing comes back, and {requests} ({methods}) went unanswered"
         ),
         explanation: format!(
-            "{server} gave {client} an allocation (frame {}) and was heard last in frame {frame}. After that {client} sent {requests} \
+            "{server} gave {client} an allocation (frame {}) and was heard last in frame {}. After that {client} sent {requests} \
              ({methods}){over} ({}), and neither an answer nor anything else came from the server.{data} {why}",
             known.created.frame,
+            heard.frame,
             frames(&frames_of(asked.iter().copied())),
         ),
         fix,

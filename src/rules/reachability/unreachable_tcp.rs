@@ -145,17 +145,38 @@ fn text(attempt: &Attempt, how: How, by_port: bool, listed: &str, view: &View<'_
                 ),
             }
         }
-        _ => Text {
-            title: format!("{server} refuses TCP connections: the SYN of {client} is answered by a reset"),
-            explanation: format!(
-                "{client} tried to open a TCP connection to {server}, and each SYN was answered by RST at once ({listed}). No process listens on \
-                 that port of the server's host, or a firewall rejects in its name.{others}"
-            ),
-            fix: format!(
-                "Let the TURN server listen on {server} over TCP, or correct address, port and transport in the client's TURN URL."
-            ),
-        },
+        _ => {
+            let (why, fix) = if took_others(attempt, view) {
+                (
+                    "It took other connections in this capture: it was stopped or restarted in between, or it limits them.",
+                    format!(
+                        "Look in the log of {server} at that time whether it was stopped or restarted, and how many connections it allows."
+                    ),
+                )
+            } else {
+                (
+                    "No process listens on that port of the server's host, or a firewall rejects in its name.",
+                    format!(
+                        "Let the TURN server listen on {server} over TCP, or correct address, port and transport in the client's TURN URL."
+                    ),
+                )
+            };
+            Text {
+                title: format!("{server} refuses TCP connections: the SYN of {client} is answered by a reset"),
+                explanation: format!(
+                    "{client} tried to open a TCP connection to {server}, and each SYN was answered by RST at once ({listed}). {why}{others}"
+                ),
+                fix,
+            }
+        }
     }
+}
+
+/// Whether the server took a connection of anybody, that the capture shows.
+fn took_others(attempt: &Attempt, view: &View<'_>) -> bool {
+    let servers = view.session.servers().sorted();
+    let known = servers.iter().find(|(address, _)| *address == attempt.server);
+    known.is_some_and(|(_, server)| server.transports.iter().any(|(_, reached)| reached.connections.opened > 0))
 }
 
 /// Over what else the same server answered this client.

@@ -168,6 +168,11 @@ impl Conversation {
         }
     }
 
+    /// Whether a message is the first of the server in its second.
+    pub fn is_first_in_its_second(&self, seen: Seen) -> bool {
+        self.server_heard.is_none_or(|heard| heard.time.seconds() != seen.time.seconds())
+    }
+
     /// A message of the client met an ICMP error.
     pub fn met(&mut self, icmp: IcmpAnswer, time: Timestamp) {
         const FRAMES: usize = 4;

@@ -4,7 +4,7 @@ use super::answering::{Answering, Meanwhile};
 use super::attempts::Attempt;
 use crate::bounded::BoundedMap;
 use crate::event::{Connection, IcmpAnswer};
-use crate::net::{ClientAddress, MappedAddress, ServerAddress, Transport};
+use crate::net::{MappedAddress, ServerAddress, Transport};
 use crate::session::allocations::activity::Activity;
 use crate::session::conversations::conversation::{Conversation, From};
 use crate::session::conversations::exchange::Seen;
@@ -197,16 +197,15 @@ impl Servers {
         Some(server)
     }
 
-    /// A server answers a request of a client.
-    #[inline]
-    pub(in crate::session) fn answers(
-        &mut self,
-        server: ServerAddress,
-        transport: Transport,
-        client: ClientAddress,
-        at: Timestamp,
-    ) {
-        self.answering.add(server, transport, client.0, at);
+    /// A server answered at a time.
+    pub(in crate::session) fn answers(&mut self, server: ServerAddress, transport: Transport, at: Timestamp) {
+        self.answering.add(server, transport, at);
+    }
+
+    /// A client asked a server in vain, from one time to another.
+    pub(in crate::session) fn in_vain(&mut self, conversation: &Conversation, times: [Timestamp; 2]) {
+        let Conversation { client, server, transport, .. } = *conversation;
+        self.answering.in_vain(server, transport, client, times);
     }
 
     /// Whether a server answered anybody over a transport after a time.
@@ -215,16 +214,20 @@ impl Servers {
         self.answering.after(server, transport, time)
     }
 
-    /// What a server did over a transport for anybody between two times, at which it was asked in vain; `None` where that is not known, or where it has one
-    /// client only.
+    /// What the server of a conversation did for anybody between two times, at which its client asked it in vain; `None` where that is not known, and where
+    /// nobody else asked.
     #[must_use]
-    pub fn meanwhile(&self, server: ServerAddress, transport: Transport, times: [Timestamp; 2]) -> Option<Meanwhile> {
-        self.answering.meanwhile(server, transport, times)
+    pub fn meanwhile(&self, conversation: &Conversation, times: [Timestamp; 2]) -> Option<Meanwhile> {
+        let Conversation { client, server, transport, .. } = *conversation;
+        self.answering.meanwhile(server, transport, client, times)
     }
 
     /// Adds what a conversation that ends at `now` showed.
     pub fn add(&mut self, conversation: &Conversation, now: Timestamp) {
         let address = conversation.server;
+        if let Some(heard) = conversation.server_heard {
+            self.answers(address, conversation.transport, heard.time);
+        }
         let Some(server) = self.entry(address, conversation.first) else { return };
         server.software = conversation.software.or(server.software);
         for allocation in conversation.allocations() {

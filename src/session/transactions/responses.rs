@@ -247,11 +247,14 @@ impl Session {
         {
             known.code = Some(answer.code);
         }
+        let is_first = conversation.is_first_in_its_second(answer.seen);
         conversation.message(From::Server, answer.seen);
         let [_, of_server] = &mut conversation.ttl;
         *of_server = ttl;
         conversation.settled(exchange);
-        self.servers.answers(conversation.server, conversation.transport, conversation.client, answer.seen.time);
+        if is_first {
+            self.servers.answers(conversation.server, conversation.transport, answer.seen.time);
+        }
         if stale.is_some() {
             conversation.stale = stale.map(Box::new);
         } else if answer.class == Class::Success
