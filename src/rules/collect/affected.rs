@@ -15,7 +15,7 @@ const TOLD: usize = 3;
 const FEW: u64 = 3;
 
 /// The clients that something happened to and that did not get over it; where all did, those that it happened to. Nobody, where that is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct Affected {
     /// The addresses of the first clients.
     pub clients: Vec<IpAddr>,

@@ -1,6 +1,7 @@
 //! Findings on their way: like ones become one with a count, and severity is decided when all is known.
 
 mod affected;
+mod alike;
 mod beside;
 mod causes;
 mod crowds;

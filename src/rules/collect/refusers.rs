@@ -1,10 +1,12 @@
 //! Several servers, or addresses of one, that bar a client from the same peer: one policy or one wrong candidate, and one finding.
 
+use super::alike::join_alike;
 use super::group::{AND, is_plain};
-use super::{Concluded, Group, MAX_FRAMES};
+use super::{Affected, Concluded, Group, MAX_FRAMES};
 use crate::frame::in_order;
 use crate::net::Scope;
 use crate::rules::evidence::{counted, listed};
+use crate::rules::{Confidence, Severity};
 use std::net::IpAddr;
 
 /// The finding that tells of such a server.
@@ -12,47 +14,36 @@ const FORBIDDEN: &str = "turn-peer-forbidden";
 /// How many of the others are named.
 const SHOWN: usize = 3;
 
-/// Joins the findings that tell of one client and one peer of no public address.
+/// Joins the findings that tell of one client and one peer of no public address, as grave and as sure.
 pub(super) fn join(groups: &mut Vec<Group>) {
-    let (mut told, others): (Vec<Group>, Vec<Group>) =
-        groups.drain(..).partition(|group| group.finding.id == FORBIDDEN);
-    told.sort_by_key(|group| (group.finding.at, group.finding.frames.first().copied()));
-    let mut joined: Vec<(Group, Vec<String>)> = Vec::new();
-    for group in told {
-        match joined.iter_mut().find(|(first, _)| is_same(&first.finding, &group.finding)) {
-            Some((first, servers)) => {
-                servers.extend(group.finding.subject.server.map(|server| server.to_string()));
-                absorb(&mut first.finding, group.finding);
-            }
-            None => joined.push((group, Vec::new())),
+    join_alike(groups, refusal, None, |alike| {
+        let mut alike = alike.into_iter();
+        let mut first = alike.next();
+        if let Some(Group { finding, .. }) = &mut first {
+            let servers = alike.filter_map(|group| absorb(finding, group.finding)).collect();
+            tell(finding, servers);
         }
-    }
-    groups.extend(joined.into_iter().map(|(mut group, servers)| {
-        tell(&mut group.finding, servers);
-        group
-    }));
-    groups.extend(others);
-    groups.sort_by(|one, other| one.finding.key.cmp(&other.finding.key)); // as they were
+        first.into_iter().collect()
+    });
 }
 
-fn is_same(one: &Concluded, other: &Concluded) -> bool {
-    let about = |finding: &Concluded| -> Option<(IpAddr, IpAddr)> {
-        let peer = finding.subject.peer?.0;
-        // a public address is barred by a rule of one server's own
-        (peer.scope() != Scope::Public).then_some((finding.subject.client?.0.ip(), peer.ip()))
-    };
-    about(one).is_some()
-        && about(one) == about(other)
-        && one.affected == other.affected
-        && (one.severity, one.confidence) == (other.severity, other.confidence)
+/// Who is barred from which peer, by the addresses of both, and how grave and sure that is.
+fn refusal(group: &Group) -> Option<(IpAddr, IpAddr, Affected, Severity, Confidence)> {
+    let finding = &group.finding;
+    let (client, peer) = finding.subject.client.zip(finding.subject.peer).filter(|_| finding.id == FORBIDDEN)?;
+    // a public address is barred by a rule of one server's own
+    let is_private = peer.0.scope() != Scope::Public;
+    is_private.then(|| (client.0.ip(), peer.0.ip(), finding.affected.clone(), finding.severity, finding.confidence))
 }
 
-fn absorb(first: &mut Concluded, other: Concluded) {
+/// Takes in what another server answers; gives that server.
+fn absorb(first: &mut Concluded, other: Concluded) -> Option<String> {
     first.occurrences += other.occurrences;
     first.frames_total += other.frames_total;
     first.frames = in_order(std::mem::take(&mut first.frames).into_iter().chain(other.frames));
     first.frames.truncate(MAX_FRAMES);
     widen(&mut first.filter, other.filter.as_deref());
+    other.subject.server.map(|server| server.to_string())
 }
 
 /// Has a display filter show what is of another server of the same client, too: what both demand.
