@@ -34,11 +34,11 @@ impl IcmpErrors {
     }
 
     /// One more, of which the frame is kept where there are fewer than so many.
-    pub(super) fn add(&mut self, max_frames: usize, seen: Seen, mtu: Option<u32>) {
+    pub(super) fn add(&mut self, max_frames: usize, frame: u64, time: Timestamp, mtu: Option<u32>) {
         self.total += 1;
         self.mtu = self.mtu.into_iter().chain(mtu).min();
-        self.last = seen;
-        self.frames.push_up_to(max_frames, seen.frame);
+        self.last = Seen { frame, time };
+        self.frames.push_up_to(max_frames, frame);
     }
 
     /// The most bytes that a datagram of UDP can carry within that MTU.

@@ -177,7 +177,7 @@ impl Conversation {
     pub fn met(&mut self, icmp: IcmpAnswer, time: Timestamp) {
         const FRAMES: usize = 4;
         let away = self.turned_away.get_or_insert_with(|| Box::new(IcmpErrors::begun(icmp, time)));
-        away.add(FRAMES, Seen { frame: icmp.frame, time }, None);
+        away.add(FRAMES, icmp.frame, time, None);
     }
 
     /// Whom the client stands for, as the PROXY header of its connection tells.

@@ -58,9 +58,9 @@ pub struct Handshake {
     pub renegotiations: u16,
     /// The first ClientHello of the next association on the same way.
     pub superseded: Option<Seen>,
-    /// ICMP errors that quote its datagrams, and whose the first was.
+    /// ICMP errors that quote datagrams of an end, that of the first.
     pub unreachable: Option<(Role, IcmpErrors)>,
-    /// ICMP errors that say that the datagrams of an end are too large for the way.
+    /// ICMP errors that say that the datagrams of an end, that of the first, are too large for the way.
     pub too_big: Option<(Role, IcmpErrors)>,
     /// IP packets of its hosts, within its time, of which fragments never came; the first 8.
     pub ip_fragments: Vec<LostPacket>,

@@ -351,16 +351,12 @@ impl Entry {
 
     /// An ICMP error quotes one of its datagrams.
     pub(super) fn unreachable(&mut self, from: Role, answer: IcmpAnswer, time: Timestamp) {
-        let (_, known) = self.handshake.unreachable.get_or_insert_with(|| (from, IcmpErrors::begun(answer, time)));
-        known.add(MAX_ICMP_FRAMES, Seen { frame: answer.frame, time }, None);
+        add_error(&mut self.handshake.unreachable, from, (answer, None), time);
     }
 
     /// A router says that one of its datagrams was too large for it.
     pub(super) fn too_big(&mut self, from: Role, answer: IcmpAnswer, mtu: Option<u32>, time: Timestamp) {
-        let (whose, known) = self.handshake.too_big.get_or_insert_with(|| (from, IcmpErrors::begun(answer, time)));
-        if *whose == from {
-            known.add(MAX_ICMP_FRAMES, Seen { frame: answer.frame, time }, mtu);
-        }
+        add_error(&mut self.handshake.too_big, from, (answer, mtu), time);
     }
 
     /// Nothing more comes: what is missing is written down.
@@ -405,6 +401,19 @@ fn missing(message: &Reassembled) -> Missing {
         repeated: message.repeated,
         truncated: message.truncated,
         seen: (at(message.first), at(message.last)),
+    }
+}
+
+/// An ICMP error came back for what an end sends: those of the end that met the first are added up.
+fn add_error(
+    errors: &mut Option<(Role, IcmpErrors)>,
+    from: Role,
+    (answer, mtu): (IcmpAnswer, Option<u32>),
+    time: Timestamp,
+) {
+    let (whose, known) = errors.get_or_insert_with(|| (from, IcmpErrors::begun(answer, time)));
+    if *whose == from {
+        known.add(MAX_ICMP_FRAMES, answer.frame, time, mtu);
     }
 }
 

@@ -5,7 +5,6 @@ use crate::event::Hops;
 use crate::net::{Endpoint, Transport};
 use crate::packet::IcmpError;
 use crate::session::Session;
-use crate::session::conversations::exchange::Seen;
 use crate::session::icmp::IcmpErrors;
 use crate::session::path::Path;
 use std::collections::BTreeMap;
@@ -47,7 +46,7 @@ impl Session {
         }
         let new = || IcmpErrors::begun(error.answer(frame), self.now);
         let Some(known) = ways.entry_up_to(MAX_WAYS, (quoted.src, quoted.dst), new) else { return };
-        known.add(MAX_FRAMES, Seen { frame, time: self.now }, error.mtu);
+        known.add(MAX_FRAMES, frame, self.now, error.mtu);
     }
 
     /// What was too large for a router, by sender and receiver, in their order.
