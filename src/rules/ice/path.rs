@@ -103,13 +103,12 @@ pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
 /// vain, shows none, unless the other sends, too, and sounds as if it heard (it may speak no ICE), or no check is answered at all: then media does without.
 fn sending(ice: &IceSession) -> [bool; 2] {
     let sends = |agent: usize| ice.pairs.iter().filter(move |pair| pair.carried(agent).first.is_some());
-    let in_vain = |agent: usize| sends(agent).all(|pair| pair.way(agent).is_repeated());
-    let both = [0, 1].map(|agent| sends(agent).next().is_some());
-    let early = [0, 1].map(in_vain);
-    match both {
-        [true, true] if early != [true; 2] || !ice.is_answered() => both,
-        _ => [0, 1].map(|agent: usize| both.get(agent) == Some(&true) && early.get(agent) == Some(&false)),
+    let in_vain = [0, 1].map(|agent| sends(agent).all(|pair| pair.way(agent).is_repeated()));
+    let both_send = (0..2).all(|agent| sends(agent).next().is_some());
+    if both_send && (in_vain != [true; 2] || !ice.is_answered()) {
+        return [true; 2];
     }
+    in_vain.map(|in_vain| !in_vain) // who sends nothing sends nothing but in vain
 }
 
 /// Whether an agent checks through its relay: what keeps that silent is told of it.
