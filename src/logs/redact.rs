@@ -71,13 +71,16 @@ fn announces(word: &str) -> bool {
 
 /// What stands between an announcement and its value, and what follows the value; `None` where there is no value.
 fn value(rest: &str) -> Option<(&str, &str)> {
-    let signs = rest.find(|c: char| !matches!(c, '=' | ':' | ' ' | '"' | '\'' | '<' | '(' | '[')).unwrap_or(rest.len());
-    let (between, value) = rest.split_at_checked(signs)?;
+    let (remark, signs) = rest.split_at_checked(remark(rest))?;
+    let length =
+        signs.find(|c: char| !matches!(c, '=' | ':' | ' ' | '"' | '\'' | '<' | '(' | '[')).unwrap_or(signs.len());
+    let (signs, value) = signs.split_at_checked(length)?;
+    let between = rest.get(..remark.len() + signs.len())?;
     // `password is wrong`: a sentence tells nothing; only a sign makes it a value
-    if !between.contains(['=', ':', '<', '"', '\'']) {
+    if !signs.contains(['=', ':', '<', '"', '\'']) {
         return None;
     }
-    let quoted = between.chars().rev().find(|c| matches!(c, '"' | '\'' | '<' | '(' | '['));
+    let quoted = signs.chars().rev().find(|c| matches!(c, '"' | '\'' | '<' | '(' | '['));
     let close = match quoted {
         Some('<') => '>',
         Some('(') => ')',
@@ -95,6 +98,13 @@ fn value(rest: &str) -> Option<(&str, &str)> {
         return Some((between, after.get(end..)?));
     }
     (!found.is_empty()).then_some((between, after))
+}
+
+/// The bytes of what is said of a secret before the sign that its value follows: those of ` (sha1)` in `key (sha1): x`.
+fn remark(rest: &str) -> usize {
+    let length = rest.strip_prefix(" (").and_then(|inside| Some(inside.find(')')? + " ()".len()));
+    let is_sign = |after: &str| after.trim_start().starts_with([':', '=']);
+    length.filter(|&length| rest.get(length..).is_some_and(is_sign)).unwrap_or(0)
 }
 
 /// The password of `scheme://user:password@host` and of `turn:user:password@host`.
@@ -126,6 +136,7 @@ mod tests {
             ("url turn:bob:hunter2@turn.example.org", "url turn:bob:[…]@turn.example.org"),
             ("{\"credential\":\"hunter2\",\"x\":1}", "{\"credential\":\"[…]\",\"x\":1}"),
             ("static-auth-secret=hunter2", "static-auth-secret=[…]"),
+            ("shared secret (SHA-1): hunter2, realm x", "shared secret (SHA-1): […], realm x"),
         ] {
             assert_eq!(redact(text), expected, "{text}");
         }
