@@ -26,8 +26,3 @@ fn frame_name(place: Place, several: bool) -> String {
 fn id_of(key: &str) -> &str {
     key.split('/').next().unwrap_or(key)
 }
-
-/// A file's name without its folders.
-fn base_name(path: &str) -> &str {
-    path.rsplit(['/', '\\']).next().unwrap_or(path)
-}

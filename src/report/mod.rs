@@ -211,6 +211,19 @@ pub struct Capture {
     pub clock_drift_ppm: Option<f64>,
 }
 
+impl Capture {
+    /// Its name without the folder that it lies in.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        base_name(&self.path)
+    }
+}
+
+/// A file's name without its folders.
+pub(crate) fn base_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
 /// A step back of a capture's clock.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct SetBack {

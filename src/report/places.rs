@@ -4,13 +4,13 @@ use super::{Capture, Place};
 
 /// What texts call each capture, with how many frames it has; nothing where there is one alone.
 pub(super) fn labels(captures: &[Capture]) -> Vec<(String, u64)> {
-    let name = |capture: &Capture| capture.path.rsplit('/').next().unwrap_or_default().to_owned();
-    let names: Vec<String> = captures.iter().map(name).collect();
-    let telling = |name: &String| {
+    let names: Vec<&str> = captures.iter().map(Capture::name).collect();
+    let telling = |name: &str| {
         let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-+@".contains(c));
-        plain && name.len() > 1 && names.iter().filter(|other| *other == name).count() == 1
+        plain && name.len() > 1 && names.iter().filter(|other| **other == name).count() == 1
     };
-    let label = |(index, name): (usize, &String)| if telling(name) { name.clone() } else { format!("capture {index}") };
+    let label =
+        |(index, &name): (usize, &&str)| if telling(name) { name.to_owned() } else { format!("capture {index}") };
     names.iter().enumerate().map(label).zip(captures.iter().map(|capture| capture.frames)).collect()
 }
 

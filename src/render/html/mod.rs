@@ -12,9 +12,9 @@ use super::clock::Clock;
 use super::escape::escape;
 use super::ladder::{self, Choice, xml};
 use super::text::{self, Options, Station};
-use super::{base_name, frame_name, id_of};
+use super::{frame_name, id_of};
 use crate::report::ladder::Ladder;
-use crate::report::{Capture, Confidence, Finding, LogLine, Place, Report, Severity, Verdict};
+use crate::report::{Capture, Confidence, Finding, LogLine, Place, Report, Severity, Verdict, base_name};
 use askama::Template;
 use base64ct::{Base64, Encoding as _};
 use sha2::{Digest as _, Sha256};
@@ -219,8 +219,8 @@ fn shown_text(text: &str) -> String {
 }
 
 fn title(report: &Report) -> String {
-    let name = report.captures.first().map(|capture| capture.path.rsplit('/').next().unwrap_or(&capture.path));
-    format!("{}: {} – turnscope", verdict(report.verdict).word.to_lowercase(), shown_text(name.unwrap_or("report")))
+    let name = report.captures.first().map_or("report", Capture::name);
+    format!("{}: {} – turnscope", verdict(report.verdict).word.to_lowercase(), shown_text(name))
 }
 
 fn verdict(verdict: Verdict) -> Worded {
@@ -233,7 +233,8 @@ fn verdict(verdict: Verdict) -> Worded {
 }
 
 fn facts(capture: &Capture, clock: &Clock) -> CaptureFacts {
-    let mut facts = format!("{}, {} frames, {}", capture.format, capture.frames, text::bytes(capture.bytes));
+    let frames = text::count(capture.frames, "frame", "frames");
+    let mut facts = format!("{}, {frames}, {}", capture.format, text::bytes(capture.bytes));
     if let (Some(first), Some(last)) = (capture.first_time, capture.last_time) {
         facts += &format!(", {} from {}", last.at.since(first.at), clock.show(first));
     }

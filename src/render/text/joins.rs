@@ -1,7 +1,7 @@
 //! What several captures share, lost and changed on the way.
 
 use super::page::{Page, Tint, count, or_dash};
-use crate::report::{Confidence, Join, JoinNat, Relayed, Report};
+use crate::report::{Capture, Confidence, Join, JoinNat, Relayed, Report};
 use crate::time::Span;
 use std::collections::HashSet;
 
@@ -25,10 +25,9 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
 }
 
 pub(in crate::render) fn name(report: &Report, capture: u32) -> String {
-    let path = report.captures.get(capture as usize).map(|capture| capture.path.as_str()).unwrap_or_default();
-    let short = path.rsplit('/').next().unwrap_or(path);
-    let alike = report.captures.iter().filter(|other| other.path.rsplit('/').next() == Some(short)).count();
-    if alike == 1 { short.to_owned() } else { format!("capture {capture}") }
+    let name = report.captures.get(capture as usize).map_or("", Capture::name);
+    let alike = report.captures.iter().filter(|other| other.name() == name).count();
+    if alike == 1 { name.to_owned() } else { format!("capture {capture}") }
 }
 
 pub(in crate::render) fn summary(report: &Report, join: &Join) -> String {

@@ -1,8 +1,8 @@
 //! Lines of logs: beside the findings that explain them, and those that are about the same clients and servers.
 
 use super::page::{Page, Tint, count};
-use crate::render::{base_name, id_of};
-use crate::report::{Finding, LogFile, LogLine, LogOffset, Report};
+use crate::render::id_of;
+use crate::report::{Finding, LogFile, LogLine, LogOffset, Report, base_name};
 use crate::time::Span;
 
 /// Lines of the section.

@@ -1,8 +1,7 @@
 //! What was told beside the packets, a row for each description, and in full where more is wanted.
 
 use super::page::{Page, or_dash};
-use crate::render::base_name;
-use crate::report::{Report, Signalled, SignalledAddress};
+use crate::report::{Report, Signalled, SignalledAddress, base_name};
 
 /// Rows of the table.
 const ROWS: usize = 10;

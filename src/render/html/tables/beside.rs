@@ -4,8 +4,8 @@ use super::super::super::text::{by_gravity, description_name, log_summary, opene
 use super::super::Links;
 use super::{Cell, Table, frames, long, mono, number, optional, table, text, time};
 use crate::render::clock::Clock;
-use crate::render::{base_name, id_of};
-use crate::report::{Place, Report, StatedSeen};
+use crate::render::id_of;
+use crate::report::{Place, Report, StatedSeen, base_name};
 
 /// What was stated of the deployment: what is wrong first.
 pub(super) fn deployment(report: &Report, links: &Links) -> Table {
@@ -96,7 +96,7 @@ pub(super) fn keys(report: &Report) -> Table {
         let shut: Vec<String> = known.shut_records.iter().map(|(reason, count)| format!("{count}: {reason}")).collect();
         let class = if shut.is_empty() { "long" } else { "long odd" };
         Some(vec![
-            ("capture", long(base_name(&capture.path))),
+            ("capture", long(capture.name())),
             ("what came of them", long(format!("keys {}", opened(known)))),
             ("records opened", number(known.opened_records)),
             ("not opened", long(shut.join("; ")).classed(class)),
