@@ -120,6 +120,11 @@ fn memory_is_bounded_in_every_direction() {
     }
     reassembler.push(&fragment(50, &wide, 0..10), arrival(60_000));
     assert_eq!(reassembler.messages().len(), 1, "the others are too old");
+    assert_eq!(
+        reassembler.unkept(),
+        2 + 4 + 39,
+        "too long, too scattered; those of the first message; one of each other"
+    );
 }
 
 #[test]

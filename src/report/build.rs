@@ -296,6 +296,7 @@ impl Builder {
             ("allocations", self.allocations.omitted),
             ("candidates", self.candidates.omitted),
             ("dtls", self.dtls.omitted),
+            ("dtls_fragments", session.unkept_fragments()),
             ("tls", self.tls.omitted),
             ("tls_cut_off", session.tls().dropped()),
             ("nat", nat.dropped() + nat.mappings().len().saturating_sub(MAX_LISTED) as u64),

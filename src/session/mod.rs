@@ -316,6 +316,12 @@ impl Session {
         &self.moves
     }
 
+    /// How many fragments of DTLS handshake messages were not kept, of associations that are over: of messages that no association has, or that never came whole.
+    #[must_use]
+    pub fn unkept_fragments(&self) -> u64 {
+        self.handshakes.unkept()
+    }
+
     /// The ICE sessions that are not over.
     #[must_use]
     pub fn ice(&self) -> &ice::Ice {

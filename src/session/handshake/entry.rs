@@ -359,6 +359,11 @@ impl Entry {
         add_error(&mut self.handshake.too_big, from, (answer, mtu), time);
     }
 
+    /// How many fragments of its messages were not kept.
+    pub(super) fn unkept(&self) -> u64 {
+        self.tracks.client.reassembler.unkept() + self.tracks.server.reassembler.unkept()
+    }
+
     /// Nothing more comes: what is missing is written down.
     pub(super) fn close(mut self) -> Handshake {
         for role in [Role::Client, Role::Server] {

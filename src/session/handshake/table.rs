@@ -39,6 +39,8 @@ pub(in crate::session) struct Handshakes {
     functions: Vec<HashFunction>,
     begun: u32,
     bytes: usize,
+    /// Fragments of messages of those that are over, which were not kept.
+    unkept: u64,
     /// Whether IP packets stayed incomplete of which nothing more is known.
     pub(super) forgot_packets: bool,
 }
@@ -308,6 +310,11 @@ impl Handshakes {
         }
     }
 
+    /// How many fragments of messages were not kept, for want of room or after a long time.
+    pub(in crate::session) fn unkept(&self) -> u64 {
+        self.unkept
+    }
+
     /// The capture is over: all are.
     pub(in crate::session) fn finish(&mut self, flows: &Flows, clients: &mut Clients, now: Timestamp) {
         for slot in self.entries.iter().map(|(slot, _)| slot).collect::<Vec<_>>() {
@@ -330,6 +337,7 @@ impl Handshakes {
                 self.by_random.remove(&random);
             }
         }
+        self.unkept += entry.unkept();
         let mut handshake = entry.close();
         handshake.surroundings = surroundings(&handshake, flows, now);
         handshake.of_turn = dtls_of_turn(&handshake, flows);

@@ -75,6 +75,7 @@ pub struct Reassembler {
     limits: Limits,
     messages: Vec<Reassembled>,
     bytes: usize,
+    unkept: u64,
 }
 
 impl Reassembler {
@@ -88,6 +89,7 @@ impl Reassembler {
     pub fn push(&mut self, fragment: &Fragment<'_>, arrival: Arrival) -> Pushed<'_> {
         self.give_up(arrival.time);
         if let Err(why) = self.check(fragment) {
+            self.unkept += u64::from(why != Dropped::Improper);
             return Pushed::Dropped(why);
         }
         let index = self.find_or_add(fragment, arrival);
@@ -101,7 +103,10 @@ impl Reassembler {
             Ok(Outcome::New) => Pushed::Progress(message),
             Ok(Outcome::Repeated) => Pushed::Repeated(message),
             Ok(Outcome::Copied) => Pushed::Copied(message),
-            Err(why) => Pushed::Dropped(why),
+            Err(why) => {
+                self.unkept += 1;
+                Pushed::Dropped(why)
+            }
         }
     }
 
@@ -114,6 +119,12 @@ impl Reassembler {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How many fragments were not kept, or only for a time: of messages that are too long or too scattered, or that were given up before they were complete.
+    #[must_use]
+    pub fn unkept(&self) -> u64 {
+        self.unkept
     }
 
     fn check(&self, fragment: &Fragment<'_>) -> Result<(), Dropped> {
@@ -129,11 +140,12 @@ impl Reassembler {
 
     fn give_up(&mut self, now: Timestamp) {
         let age = self.limits.age;
-        let bytes = &mut self.bytes;
+        let (bytes, unkept) = (&mut self.bytes, &mut self.unkept);
         self.messages.retain(|message| {
             let keep = message.is_complete() || now.since(message.last.time) <= age;
             if !keep {
                 *bytes -= message.body.len();
+                *unkept += u64::from(message.fragments);
             }
             keep
         });
@@ -172,7 +184,9 @@ impl Reassembler {
         let others = self.messages.iter().enumerate().filter(|(index, _)| Some(*index) != spare);
         let (index, _) =
             others.min_by_key(|(_, message)| (message.is_complete(), message.last.time, message.last.frame))?;
-        self.bytes -= self.messages.remove(index).body.len();
+        let gone = self.messages.remove(index);
+        self.bytes -= gone.body.len();
+        self.unkept += if gone.is_complete() { 0 } else { u64::from(gone.fragments) };
         Some(index)
     }
 }
