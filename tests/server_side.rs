@@ -117,6 +117,43 @@ fn a_refused_user_is_told_beside_how_many_others_are_served() {
     assert!(!found.explanation.contains("as that user"), "{}", found.explanation);
 }
 
+/// A server takes the first of five clients until a minute, and later those `still`; with time-limited credentials, of which each call has another.
+fn changed_in_the_middle(limited: bool, still: &[u8]) -> Report {
+    let mut scene = Scene::new();
+    for (round, host) in (0..4_u64).flat_map(|round| (1..=5_u8).map(move |host| (round, host))) {
+        let client = format!("192.0.2.{host}:{}", 5000 + round);
+        let user = if limited { format!("{}:user{host}", 1_800_000_000 + round) } else { format!("user{host}") };
+        let (login, nonce) = (Login::new(&user, REALM, "right"), format!("nonce-{round}-{host}"));
+        scene.at_ms(round * 30_000 + u64::from(host) * 1_000);
+        if round < 2 || still.contains(&host) {
+            let relayed = format!("203.0.113.1:{}", 24000 + round * 10 + u64::from(host));
+            scene.allocation(&*client, SERVER, &login, &nonce, &*relayed);
+        } else {
+            scene.wrong_password(&client, SERVER, &login, &nonce);
+        }
+    }
+    after_a_while(&mut scene)
+}
+
+#[test]
+fn a_server_that_takes_none_of_its_clients_any_more_is_told_as_such_and_not_by_the_password_of_one() {
+    for limited in [false, true] {
+        let report = changed_in_the_middle(limited, &[]);
+        let found = finding(&report, "turn-integrity-rejected");
+        assert_eq!((found.severity, found.confidence, found.occurrences), (Severity::Failure, Confidence::Certain, 10));
+        assert_says(&found.title, "203.0.113.1:3478 accepts none of 5 clients any more: it refused");
+        assert_says(
+            &found.explanation,
+            "gave relays to 5 of the clients that it refuses here, the last one 26 seconds before",
+        );
+        assert_says(&found.fix, "what hands these out to clients");
+    }
+    // where one of them is taken still, the others may each have a reason of their own
+    let found = finding(&changed_in_the_middle(false, &[3]), "turn-integrity-rejected").clone();
+    assert_says(&found.title, "differs between client and server");
+    assert_says(&found.explanation, "192.0.2.1 was given a relay as that user 29 seconds before");
+}
+
 #[test]
 fn a_user_that_is_refused_here_and_accepted_there_is_told_as_that() {
     let login = Login::new("alice", REALM, "right");

@@ -4,11 +4,16 @@ use super::{Concluded, Group, Remedy};
 use crate::net::Endpoint;
 use crate::rules::evidence::{counted, how_long};
 use crate::session::{Clients, Grievance, Lendings, Name, Names};
+use crate::time::Span;
 use hashbrown::HashSet;
 use std::net::IpAddr;
 
 /// The finding that the server does not take a user's password.
 const REJECTED: &str = "turn-integrity-rejected";
+/// Findings that the server does not take what a client shows for itself.
+const ABOUT_CREDENTIALS: &[&str] = &[REJECTED, "turn-unknown-user", "turn-credential-expired", "turn-realm-mismatch"];
+/// So many clients do not all begin to show something wrong at once.
+const MANY: usize = 3;
 /// Findings in which it makes a difference whether others fare better.
 const ABOUT_ONE: &[&str] = &[
     REJECTED,
@@ -45,10 +50,16 @@ impl Group {
                 && (user.is_none() || user == subject.username)
         };
         let Some(told) = grievances.iter().find(is_told).copied() else { return };
-        if finding.id == REJECTED {
+        let these: HashSet<IpAddr> = grievances.iter().map(|from| from.client).collect();
+        let taken = lendings.among(told.server, &these).count();
+        if ABOUT_CREDENTIALS.contains(&finding.id)
+            && taken >= MANY
+            && let Some(ago) = taken_until(told.server, grievances, lendings)
+        {
+            tell_of_change(finding, ago, taken);
+        } else if finding.id == REJECTED {
             tell_of_user(finding, &told, lendings);
         }
-        let these: HashSet<IpAddr> = grievances.iter().map(|from| from.client).collect();
         let others = lendings.beside(told.server, &these);
         if others == 0 {
             return;
@@ -78,13 +89,35 @@ impl Group {
     }
 }
 
+/// How long before it refused the first of these a server gave anybody a relay last, where nobody was given one since.
+fn taken_until(server: Endpoint, grievances: &[Grievance], lendings: &Lendings<'_>) -> Option<Span> {
+    let first = grievances.iter().filter(|from| from.server == server).map(|from| from.at).min()?;
+    let last = lendings.last_of_all(server)?;
+    (last < first).then(|| first.since(last))
+}
+
+/// Tells that a server takes nobody any more.
+fn tell_of_change(finding: &mut Concluded, ago: Span, taken: usize) {
+    let open = finding.text.title.ends_with(OPEN).then(|| finding.text.title.rsplit_once(": ")).flatten();
+    let server = finding.subject.server.map(|server| server.to_string()).unwrap_or_default();
+    if let Some(refused) = open.and_then(|(refused, _)| refused.strip_prefix(&server)) {
+        finding.text.title = format!("{server} accepts none of {taken} clients any more: it{refused}");
+    }
+    finding.text.explanation += &format!(
+        " The server gave relays to {taken} of the clients that it refuses here, the last one {} before the first of these refusals, and to nobody after it: \
+         what was changed in between is the same for all, what the server checks against or what hands out the credentials.",
+        how_long(ago)
+    );
+    finding.text.fix += " See what was changed at that time: the server's users and passwords or its shared secret, or what hands these out to clients.";
+}
+
 /// Tells of the same user, where it is open which side is wrong.
 fn tell_of_user(finding: &mut Concluded, told: &Grievance, lendings: &Lendings<'_>) {
     let Some(user) = told.user.filter(|_| finding.text.title.ends_with(OPEN)) else { return };
     let own = lendings.last(told.server, user, told.client).map(|at| (at, told.client));
     let Some((at, client)) = own.or_else(|| lendings.last_of_another(told.server, user, told.client)) else { return };
     let apart = how_long(at.apart(finding.at));
-    let when = if at < finding.at { "before" } else { "later" };
+    let (when, last) = if at < finding.at { ("before", "") } else { ("later", ", the last time") };
     if finding.affected.others().is_empty() {
         finding.text.title += &match client == told.client {
             true => format!("; {apart} {when} the same user was accepted"),
@@ -96,5 +129,5 @@ fn tell_of_user(finding: &mut Concluded, told: &Grievance, lendings: &Lendings<'
         (true, _) => "what was wrong was mended in between, on one of the two sides",
         _ => "the server knows the user, and holds what that client has",
     };
-    finding.text.explanation += &format!(" {client} was given a relay as that user {apart} {when}: {why}.");
+    finding.text.explanation += &format!(" {client} was given a relay as that user{last} {apart} {when}: {why}.");
 }

@@ -22,6 +22,8 @@ pub struct Lendings<'a> {
 #[derive(Debug, Default)]
 struct Lent {
     clients: usize,
+    /// When it gave one last.
+    last: Option<Timestamp>,
     /// Whether a time-limited credential was among those that it took.
     limited: bool,
 }
@@ -57,14 +59,24 @@ impl Lendings<'_> {
     /// How many clients it gave relays that are not among these.
     #[must_use]
     pub fn beside(&self, server: Endpoint, these: &HashSet<IpAddr>) -> usize {
-        let served = |client: &&IpAddr| self.clients.lent(**client).any(|(known, ..)| known == server);
-        self.clients(server).saturating_sub(these.iter().filter(served).count())
+        self.clients(server).saturating_sub(self.among(server, these).count())
     }
 
     /// Whether it took a time-limited credential, as far as its name tells.
     #[must_use]
     pub fn takes_limited(&self, server: Endpoint) -> bool {
         self.servers.get(&server).is_some_and(|known| known.limited)
+    }
+
+    /// When it gave anybody a relay last, where all clients are known.
+    #[must_use]
+    pub fn last_of_all(&self, server: Endpoint) -> Option<Timestamp> {
+        self.servers.get(&server).filter(|_| self.clients.dropped() == 0)?.last
+    }
+
+    /// Which of these clients it gave relays.
+    pub fn among<'c>(&self, server: Endpoint, these: &'c HashSet<IpAddr>) -> impl Iterator<Item = &'c IpAddr> {
+        these.iter().filter(move |client| self.clients.lent(**client).any(|(known, ..)| known == server))
     }
 
     /// When it gave this client a relay as this user last.
@@ -91,6 +103,7 @@ impl Clients {
             for (place, (server, user, at)) in self.lent(client).enumerate() {
                 let known = servers.entry(server).or_default();
                 known.clients += usize::from(self.lent(client).take(place).all(|(before, ..)| before != server));
+                known.last = known.last.max(Some(at));
                 let Some(user) = user else { continue };
                 known.limited |= rest_expiry(names.bytes(user)).is_some_and(|expiry| !expiry.bare);
                 if let Some(last) = users.get_mut(&(server, user)) {
