@@ -118,6 +118,37 @@ fn a_server_that_answered_others_before_may_have_stopped() {
     assert_says(&found.fix, "check that the server runs");
 }
 
+/// So many calls, for each of which a host asks a server in vain `first` milliseconds before another address is served.
+fn black_hole((host, server): (&str, &str), calls: u64, first: u64) -> turnscope::report::Report {
+    let mut scene = Scene::new();
+    for call in 0..calls {
+        let (one, other) = (format!("{host}:{}", 6000 + call), format!("172.16.84.124:{}", 5000 + call));
+        scene.at_ms(call * 90_000).send_repeatedly(&*one, server, allocate(), 4);
+        let relayed = format!("203.0.113.1:{}", 24000 + call);
+        scene.at_ms(call * 90_000 + first).allocation(&*other, SERVER, &alice(), &format!("n{call}"), &*relayed);
+    }
+    scene.udp(server, &*format!("{host}:9999"), b"something that is sent to it");
+    report(&wait(&mut scene).pcap())
+}
+
+#[test]
+fn a_way_that_leads_nowhere_in_one_call_after_the_other_is_no_certain_failure_beside_one_that_works() {
+    let ipv6 = ("[2001:db8::5]", "[2001:db8:1::1]:3478");
+    let tunnel = ("10.8.0.2", OTHER);
+    for (way, first, calls) in
+        [(ipv6, 5_000, 1), (ipv6, 5_000, 2), (ipv6, 5_000, 5), (tunnel, 200, 1), (tunnel, 200, 4)]
+    {
+        let report = black_hole(way, calls, first);
+        let found = finding(&report, "turn-no-response");
+        assert_eq!((found.confidence, found.occurrences), (Confidence::Likely, calls), "{way:?}");
+        assert_says(&found.explanation, "172.16.84.124 asked at about the same time and was served: if both are");
+    }
+    for (way, apart) in [(ipv6, 40_000), (tunnel, 2_000)] {
+        let report = black_hole(way, 2, apart);
+        assert_eq!(finding(&report, "turn-no-response").confidence, Confidence::Certain, "{way:?}");
+    }
+}
+
 #[test]
 fn new_requests_in_a_capture_that_holds_nothing_towards_the_client_are_only_likely_unanswered() {
     let mut scene = Scene::new();

@@ -151,7 +151,7 @@ fn a_server_that_takes_none_of_its_clients_any_more_is_told_as_such_and_not_by_t
     // where one of them is taken still, the others may each have a reason of their own
     let found = finding(&changed_in_the_middle(false, &[3]), "turn-integrity-rejected").clone();
     assert_says(&found.title, "differs between client and server");
-    assert_says(&found.explanation, "192.0.2.1 was given a relay as that user 29 seconds before");
+    assert_says(&found.explanation, "192.0.2.1 was given a relay as that user 30 seconds before");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_user_that_is_refused_here_and_accepted_there_is_told_as_that() {
     let same = "192.0.2.77:5009";
     for (served, before, verdict, title, why) in [
         (same, true, Verdict::Failure, "; 60 seconds before the same user was accepted", "changed in between"),
-        (same, false, Verdict::Warning, "; 2 minutes later the same user was accepted", "mended in between"),
+        (same, false, Verdict::Warning, "; later the same user was accepted", "mended in between"),
         (
             "192.0.2.5:6000",
             true,
@@ -193,6 +193,19 @@ fn a_user_that_is_refused_here_and_accepted_there_is_told_as_that() {
         assert!(found.title.ends_with(title), "{}", found.title);
         assert_says(&found.explanation, why);
     }
+}
+
+#[test]
+fn a_user_that_is_refused_accepted_and_refused_again_was_accepted_before_what_stands() {
+    let mut scene = Scene::new();
+    refuse(&mut scene, "192.0.2.77:5000", "alice");
+    let login = Login::new("alice", REALM, "right");
+    scene.after_ms(60_000).allocation("192.0.2.77:5001", SERVER, &login, "nonce-s", "203.0.113.1:24000");
+    refuse(scene.after_ms(120_000), "192.0.2.77:5002", "alice");
+    let report = after_a_while(&mut scene);
+    let found = finding(&report, "turn-integrity-rejected");
+    assert_eq!((report.verdict, found.occurrences), (Verdict::Failure, 2));
+    assert_says(&found.title, "; 2 minutes before the same user was accepted");
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn tell(client: IpAddr, name: &str, failed: &[(Kind, &Lookup)], first: &Lookup, 
     let listed = failed.iter().flat_map(|(_, lookup)| lookup.questions.frames.iter().chain(&lookup.answers.frames));
     let listed = in_order(listed.copied());
     let at = failed.iter().map(|(_, lookup)| lookup.first.time).min().unwrap_or(first.first.time);
-    let grievance = Grievance { client, user: None, server: first.resolver, at };
+    let grievance = Grievance::new(client, None, first.resolver, at);
     let seen = Occurrence {
         key: format!("{name} {client}"),
         severity: Severity::Failure,

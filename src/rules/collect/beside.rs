@@ -116,18 +116,19 @@ fn tell_of_user(finding: &mut Concluded, told: &Grievance, lendings: &Lendings<'
     let Some(user) = told.user.filter(|_| finding.text.title.ends_with(OPEN)) else { return };
     let own = lendings.last(told.server, user, told.client).map(|at| (at, told.client));
     let Some((at, client)) = own.or_else(|| lendings.last_of_another(told.server, user, told.client)) else { return };
-    let apart = how_long(at.apart(finding.at));
-    let (when, last) = if at < finding.at { ("before", "") } else { ("later", ", the last time") };
+    let (apart, is_before, is_own) = (how_long(at.apart(told.met)), at < told.met, client == told.client);
     if finding.affected.others().is_empty() {
-        finding.text.title += &match client == told.client {
-            true => format!("; {apart} {when} the same user was accepted"),
-            false => format!("; it accepted the same user from {client}"),
+        finding.text.title += &match (is_own, is_before) {
+            (true, true) => format!("; {apart} before the same user was accepted"),
+            (true, false) => "; later the same user was accepted".to_owned(),
+            (false, _) => format!("; it accepted the same user from {client}"),
         };
     }
-    let why = match (client == told.client, when) {
-        (true, "before") => "what is refused now was changed in between, on one of the two sides",
-        (true, _) => "what was wrong was mended in between, on one of the two sides",
-        _ => "the server knows the user, and holds what that client has",
+    let when = if is_before { format!("{apart} before") } else { format!("afterwards, the last time {apart} later") };
+    let why = match (is_own, is_before) {
+        (true, true) => "what is refused now was changed in between, on one of the two sides",
+        (true, false) => "what was wrong was mended in between, on one of the two sides",
+        (false, _) => "the server knows the user, and holds what that client has",
     };
-    finding.text.explanation += &format!(" {client} was given a relay as that user{last} {apart} {when}: {why}.");
+    finding.text.explanation += &format!(" {client} was given a relay as that user {when}: {why}.");
 }

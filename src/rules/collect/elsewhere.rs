@@ -2,7 +2,9 @@
 
 use super::{Group, Remedy};
 use crate::rules::{Confidence, Severity};
-use crate::session::{Clients, Grievance, Sealed};
+use crate::session::{Clients, Sealed};
+use hashbrown::HashMap;
+use std::net::IpAddr;
 
 /// Findings that speak of the way from one address of a client.
 const ABOUT_THE_WAY: &[&str] = &["turn-no-response", "turn-unreachable"];
@@ -12,9 +14,23 @@ const ABOUT_THE_CALL: &[&str] = &["ice-checks-unanswered", "ice-one-way", "ice-c
 const NO_RELAY: &str = "ice-no-relay-candidate";
 
 impl Group {
-    /// Whether what did not get through may be one of several ways that a host tries, of which another worked.
-    pub(super) fn is_one_way_of_several(&self, from: &Grievance, clients: &Clients) -> bool {
-        ABOUT_THE_WAY.contains(&self.finding.id) && clients.may_have_another_way(from.client, self.finding.at)
+    /// Leaves it only likely where what did not get through may be one of several ways that each host tries, of which another worked, at any of the times.
+    pub(super) fn doubt_one_of_several(&mut self, clients: &Clients) {
+        if !self.is_of_the_way() || self.finding.severity != Severity::Failure {
+            return;
+        }
+        let told = self.remedies().filter_map(Remedy::grievance);
+        let ways: HashMap<IpAddr, IpAddr> =
+            told.filter_map(|from| Some((from.client, clients.other_way(from.client, from.met)?))).collect();
+        if !self.remedies().all(|remedy| remedy.grievance().is_some_and(|from| ways.contains_key(&from.client))) {
+            return;
+        }
+        self.finding.confidence = Confidence::Likely;
+        if let Some(other) = self.finding.subject.client.and_then(|client| ways.get(&client.0.ip())) {
+            self.finding.text.explanation += &format!(
+                " {other} asked at about the same time and was served: if both are addresses of one host, that way is enough for it."
+            );
+        }
     }
 
     /// Whether it speaks of that.

@@ -259,9 +259,9 @@ impl Group {
             self.tell_of_monitors(&open);
         }
         self.tell_of_proxies(clients);
+        self.doubt_one_of_several(clients);
         // where the clock was set back, nobody can say what came after
-        let unsure =
-            |from: &Grievance| clients.coverage().is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);
+        let unsure = |from: &Grievance| clients.coverage().is_out_of_order(from.at);
         if self.finding.severity == Severity::Failure
             && self.remedies().all(|remedy| remedy.grievance().is_some_and(unsure))
         {

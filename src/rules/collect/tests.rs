@@ -18,7 +18,7 @@ fn names() -> Names {
 
 fn grievance(at: i64) -> Grievance {
     let server = Endpoint::v4([192, 0, 2, 1], 3478);
-    Grievance { client: "192.0.2.9".parse().unwrap(), user: None, server, at: Timestamp(at) }
+    Grievance::new("192.0.2.9".parse().unwrap(), None, server, Timestamp(at))
 }
 
 /// What the client gets over if it gets a relay later.

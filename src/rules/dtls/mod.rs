@@ -87,7 +87,7 @@ impl<'h> Story<'h> {
     fn occurrence(&self, id: &'static str, severity: Severity, confidence: Confidence, what: &str) -> Occurrence {
         let (client, server) = (self.way.client, self.way.server);
         let handshake = self.handshake;
-        let grievance = Grievance { client: client.ip(), user: None, server, at: handshake.first.time };
+        let grievance = Grievance::new(client.ip(), None, server, handshake.first.time);
         Occurrence {
             key: format!("{} {}{}{what}", client.ip(), server.ip(), if what.is_empty() { "" } else { " " }),
             severity,

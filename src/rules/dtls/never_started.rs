@@ -30,7 +30,7 @@ pub(super) fn judge(session: &IceSession, view: &View<'_>, out: &mut Collector) 
         return;
     };
     let (one, other) = (pair.end(0), pair.end(1));
-    let grievance = Grievance { client: one.ip(), user: None, server: other, at: selection.at.time };
+    let grievance = Grievance::new(one.ip(), None, other, selection.at.time);
     let listed = vec![selection.at.frame];
     let ends = pair.path().ends;
     let described =

@@ -174,7 +174,7 @@ fn occurrence(
     // of one that is not known the other one's address stands for both
     let (own, peer) = (ice.host(agent).or_else(|| ice.host(1 - agent)), ice.host(1 - agent));
     let relay = ice.pairs.iter().find(|pair| pair.relays() == Some(agent)).and_then(Pair::relay);
-    let grievance = own.map(|own| Grievance { client: own.ip(), user: None, server: peer.unwrap_or(own), at });
+    let grievance = own.map(|own| Grievance::new(own.ip(), None, peer.unwrap_or(own), at));
     Occurrence {
         key: format!("{} {}", address(ice, agent), address(ice, 1 - agent)),
         severity,

@@ -133,7 +133,8 @@ fn tell(
     let server = conversation.server;
     let user = last.asked.user_or_hash();
     // a client asks several servers at a time: one that answered just before this one was asked counts too
-    let grievance = Grievance::of(conversation, user, first.first.time.before(AT_ONCE));
+    let since = first.first.time.before(AT_ONCE);
+    let grievance = Grievance { at: since, ..Grievance::of(conversation, user, first.first.time) };
     let serves = whom_it_serves(conversation, asked, view);
     let to_all = if matches!(serves, Some(Serves::Nobody(_))) { " to all" } else { "" };
     let mut seen = Occurrence {

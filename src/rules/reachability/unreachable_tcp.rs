@@ -89,7 +89,7 @@ fn tell(
         key: format!("{server} tcp {what}"),
         severity: if has_relay { Severity::Warning } else { Severity::Failure },
         confidence: Confidence::certain_if(sure),
-        remedy: Remedy::Service(Grievance { client: from, user: None, server: server.0, at }),
+        remedy: Remedy::Service(Grievance::new(from, None, server.0, at)),
         at: attempt.first.time,
         frames: listed.clone(),
         filter: Some(filter),

@@ -51,7 +51,7 @@ fn tell(lender: &Lender, arrival: &Arrival, view: &View<'_>, out: &mut Collector
     let certain = known && !is_one_attempt(arrival);
     let at = arrival.first.time;
     let listed = [lender.created.frame, arrival.first.frame, arrival.last.frame];
-    let grievance = Grievance { client: client.0.ip(), user, server: server.0, at };
+    let grievance = Grievance::new(client.0.ip(), user, server.0, at);
     let seen = Occurrence {
         id: ID,
         key: format!("{server} arrived"),

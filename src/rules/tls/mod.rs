@@ -55,7 +55,7 @@ impl<'c> Story<'c> {
     fn occurrence(&self, id: &'static str, at: Seen, confidence: Confidence, what: &str) -> Occurrence {
         let sure = self.connection.evidence.is_some_and(|evidence| evidence.is_certain());
         let from = self.connection.handshake.first.time;
-        let grievance = Grievance { client: self.client.ip(), user: None, server: self.server, at: from };
+        let grievance = Grievance::new(self.client.ip(), None, self.server, from);
         let (layer, carrier) = if self.connection.over_udp { ("dtls", "udp") } else { ("tls", "tcp") };
         let (hosts, port) = (ip_filter(self.client, self.server), self.server.port());
         let filter = format!("{layer} && {hosts} && {carrier}.port == {port}");

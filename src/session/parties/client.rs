@@ -45,14 +45,22 @@ pub struct Grievance {
     /// The server that refused it or kept silent.
     pub server: Endpoint,
     /// When.
+    pub met: Timestamp,
+    /// Since when what it gets counts: then, or a little before.
     pub at: Timestamp,
 }
 
 impl Grievance {
+    /// That of a client that did not get what it asked a server for at a time, as a user where it signed.
+    #[must_use]
+    pub fn new(client: IpAddr, user: Option<Name>, server: Endpoint, at: Timestamp) -> Self {
+        Grievance { client, user, server, met: at, at }
+    }
+
     /// That of the client of a conversation.
     #[must_use]
     pub fn of(conversation: &Conversation, user: Option<Name>, at: Timestamp) -> Self {
-        Grievance { client: conversation.client.0.ip(), user, server: conversation.server.0, at }
+        Grievance::new(conversation.client.0.ip(), user, conversation.server.0, at)
     }
 }
 
@@ -217,17 +225,18 @@ impl Clients {
         after(outcome.data) || outcome.grants().iter().filter(theirs).any(served)
     }
 
-    /// Whether another address asked at the same time (`asked`) and was served, which may be one of the same host: of the other family, or in
+    /// Another address that asked at the same time (`asked`) and was served, which may be one of the same host: of the other family, or in
     /// another network. Hosts try all their interfaces, and those that lead nowhere do no harm.
     #[must_use]
-    pub fn may_have_another_way(&self, client: IpAddr, asked: Timestamp) -> bool {
+    pub fn other_way(&self, client: IpAddr, asked: Timestamp) -> Option<IpAddr> {
         let near = |time: Timestamp, within: Span| time.apart(asked) <= within;
         let one_host = |other: IpAddr, outcome: &Outcome| {
             let within = if other.is_ipv4() == client.is_ipv4() { ONE_HOST } else { BOTH_FAMILIES };
             !are_neighbours(client, other) && outcome.servers().iter().any(|server| near(server.contacted, within))
         };
-        self.outcomes.len() <= FEW
-            && self.outcomes.iter().any(|(&other, outcome)| outcome.is_served() && one_host(other, outcome))
+        let few = Some(&self.outcomes).filter(|outcomes| outcomes.len() <= FEW)?;
+        let ways = few.iter().filter(|(other, outcome)| outcome.is_served() && one_host(**other, outcome));
+        ways.map(|(other, _)| *other).min()
     }
 
     /// Whether a server answered a Binding request of the client or gave it an allocation, ever.
