@@ -195,6 +195,54 @@ fn a_user_that_is_refused_here_and_accepted_there_is_told_as_that() {
     }
 }
 
+/// Servers that took each of these users, and one that refuses so many of them.
+fn one_of_several_refuses(users: &[&str], takers: u8) -> Report {
+    let mut scene = Scene::new();
+    for (number, user) in (1_u16..).zip(users) {
+        let client = format!("192.0.2.{number}:5000");
+        for server in 1..=takers {
+            let login = Login::new(user, REALM, "right");
+            let (server, relayed) =
+                (format!("198.51.100.{server}:3478"), format!("198.51.100.{server}:{}", 24000 + number));
+            scene.after_ms(500).allocation(&*client, &*server, &login, &format!("nonce-{server}-{number}"), &*relayed);
+        }
+        refuse(scene.after_ms(5_000), &client, user);
+    }
+    after_a_while(&mut scene)
+}
+
+#[test]
+fn a_server_that_refuses_users_whom_other_servers_took_is_told_as_the_one_that_differs() {
+    for (users, takers, told, title) in [
+        (
+            &["alice"][..],
+            1,
+            "198.51.100.1:3478 gave relays to that user: where",
+            "; 198.51.100.1:3478 accepted the same user",
+        ),
+        (
+            &["alice", "bob"],
+            2,
+            "198.51.100.1:3478 and 198.51.100.2:3478 gave relays to 2 of the users that it refuses: where",
+            "client and server",
+        ),
+        (
+            &["alice"],
+            5,
+            "198.51.100.3:3478 and 2 other servers gave relays to that user: where",
+            "accepted the same user",
+        ),
+    ] {
+        let report = one_of_several_refuses(users, takers);
+        let found = finding(&report, "turn-integrity-rejected");
+        assert_says(&found.explanation, told);
+        assert_says(&found.explanation, "203.0.113.1:3478 is the one that differs");
+        assert!(found.title.ends_with(title), "{}", found.title);
+    }
+    let alone = one_of_several_refuses(&["alice", "bob"], 0);
+    assert!(!finding(&alone, "turn-integrity-rejected").explanation.contains("differs"));
+}
+
 #[test]
 fn a_user_that_is_refused_accepted_and_refused_again_was_accepted_before_what_stands() {
     let mut scene = Scene::new();

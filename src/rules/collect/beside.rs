@@ -2,10 +2,11 @@
 
 use super::{Concluded, Group, Remedy};
 use crate::net::Endpoint;
-use crate::rules::evidence::{counted, how_long};
+use crate::rules::evidence::{counted, how_long, listed};
 use crate::session::{Clients, Grievance, Lendings, Name, Names};
 use crate::time::Span;
 use hashbrown::HashSet;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// The finding that the server does not take a user's password.
@@ -27,22 +28,25 @@ const ABOUT_ONE: &[&str] = &[
 /// The same, where it is over TLS that they fare better.
 const ABOUT_TLS: &[&str] =
     &["tls-certificate-rejected", "tls-certificate-name", "tls-certificate-expired", "tls-handshake-failure"];
+/// How many servers are told that took a user.
+const TAKERS: usize = 3;
 /// How a title ends that leaves open which side is wrong.
 const OPEN: &str = "differs between client and server";
 
 impl Group {
     /// Whose allocations are asked for: the users that a server does not take.
-    pub(super) fn refused_users(&self) -> impl Iterator<Item = (Endpoint, Name)> {
+    pub(super) fn refused_users(&self) -> impl Iterator<Item = Name> {
         let grievances = self.remedies().filter(|_| self.finding.id == REJECTED).filter_map(Remedy::grievance);
-        grievances.filter_map(|from| Some((from.server, from.user?)))
+        grievances.filter_map(|from| from.user)
     }
 
     /// Tells what the server did for others, and for the same user.
     pub(super) fn tell_of_others(&mut self, grievances: &[Grievance], lendings: &Lendings<'_>, names: &Names) {
-        let finding = &mut self.finding;
-        if !ABOUT_ONE.contains(&finding.id) {
+        if !ABOUT_ONE.contains(&self.finding.id) {
             return;
         }
+        let refused: BTreeSet<Name> = self.refused_users().collect();
+        let finding = &mut self.finding;
         let is_told = |from: &&Grievance| {
             let subject = &finding.subject;
             let user = from.user.map(|user| names.text(user));
@@ -57,8 +61,11 @@ impl Group {
             && let Some(ago) = taken_until(told.server, grievances, lendings)
         {
             tell_of_change(finding, ago, taken);
-        } else if finding.id == REJECTED {
-            tell_of_user(finding, &told, lendings);
+        } else if finding.id == REJECTED
+            && finding.text.title.ends_with(OPEN)
+            && !tell_of_user(finding, &told, lendings)
+        {
+            tell_of_takers(finding, told.server, &refused, lendings);
         }
         let others = lendings.beside(told.server, &these);
         if others == 0 {
@@ -111,11 +118,13 @@ fn tell_of_change(finding: &mut Concluded, ago: Span, taken: usize) {
     finding.text.fix += " See what was changed at that time: the server's users and passwords or its shared secret, or what hands these out to clients.";
 }
 
-/// Tells of the same user, where it is open which side is wrong.
-fn tell_of_user(finding: &mut Concluded, told: &Grievance, lendings: &Lendings<'_>) {
-    let Some(user) = told.user.filter(|_| finding.text.title.ends_with(OPEN)) else { return };
+/// Tells of a server that took the same user before or later, or from another client; whether it did.
+fn tell_of_user(finding: &mut Concluded, told: &Grievance, lendings: &Lendings<'_>) -> bool {
+    let Some(user) = told.user else { return false };
     let own = lendings.last(told.server, user, told.client).map(|at| (at, told.client));
-    let Some((at, client)) = own.or_else(|| lendings.last_of_another(told.server, user, told.client)) else { return };
+    let Some((at, client)) = own.or_else(|| lendings.last_of_another(told.server, user, told.client)) else {
+        return false;
+    };
     let (apart, is_before, is_own) = (how_long(at.apart(told.met)), at < told.met, client == told.client);
     if finding.affected.others().is_empty() {
         finding.text.title += &match (is_own, is_before) {
@@ -131,4 +140,25 @@ fn tell_of_user(finding: &mut Concluded, told: &Grievance, lendings: &Lendings<'
         (false, _) => "the server knows the user, and holds what that client has",
     };
     finding.text.explanation += &format!(" {client} was given a relay as that user {when}: {why}.");
+    true
+}
+
+/// Tells of other servers that took users whom this one refuses.
+fn tell_of_takers(finding: &mut Concluded, server: Endpoint, refused: &BTreeSet<Name>, lendings: &Lendings<'_>) {
+    let taken = refused.iter().filter(|user| lendings.elsewhere(server, **user).next().is_some()).count();
+    let takers: BTreeSet<Endpoint> = refused.iter().flat_map(|user| lendings.elsewhere(server, *user)).collect();
+    let Some(first) = takers.first() else { return };
+    if finding.affected.others().is_empty() {
+        finding.text.title += &format!("; {first} accepted the same user");
+    }
+    let mut told: Vec<String> = takers.iter().take(TAKERS).map(Endpoint::to_string).collect();
+    if takers.len() > TAKERS {
+        told.push(counted((takers.len() - TAKERS) as u64, "other server"));
+    }
+    let whom =
+        if refused.len() == 1 { "that user".to_owned() } else { format!("{taken} of the users that it refuses") };
+    finding.text.explanation += &format!(
+        " {} gave relays to {whom}: where all are to have the same users or the same shared secret, {server} is the one that differs.",
+        listed(&told)
+    );
 }

@@ -7,6 +7,7 @@ use crate::session::credentials::rest_expiry;
 use crate::session::tables::names::{Name, Names};
 use crate::time::Timestamp;
 use hashbrown::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// Whom servers gave relays.
@@ -14,8 +15,8 @@ use std::net::IpAddr;
 pub struct Lendings<'a> {
     clients: &'a Clients,
     servers: HashMap<Endpoint, Lent>,
-    /// Of the users that were asked for.
-    users: HashMap<(Endpoint, Name), Last>,
+    /// Which servers gave the users relays that were asked for.
+    users: HashMap<Name, BTreeMap<Endpoint, Last>>,
 }
 
 /// Whom one server gave relays.
@@ -89,16 +90,21 @@ impl Lendings<'_> {
     /// When, and to which other client, it gave one as this user last; of users that were asked for.
     #[must_use]
     pub fn last_of_another(&self, server: Endpoint, user: Name, client: IpAddr) -> Option<(Timestamp, IpAddr)> {
-        self.users.get(&(server, user))?.of_another(client)
+        self.users.get(&user)?.get(&server)?.of_another(client)
+    }
+
+    /// Which other servers gave this user relays, in order; of users that were asked for.
+    pub fn elsewhere(&self, server: Endpoint, user: Name) -> impl Iterator<Item = Endpoint> {
+        self.users.get(&user).into_iter().flat_map(BTreeMap::keys).copied().filter(move |other| *other != server)
     }
 }
 
 impl Clients {
     /// All allocations that servers gave; of users those that are asked for.
     #[must_use]
-    pub fn lendings(&self, names: &Names, users: impl Iterator<Item = (Endpoint, Name)>) -> Lendings<'_> {
+    pub fn lendings(&self, names: &Names, users: impl Iterator<Item = Name>) -> Lendings<'_> {
         let mut servers = HashMap::<_, Lent>::new();
-        let mut users: HashMap<_, Last> = users.map(|user| (user, Last::default())).collect();
+        let mut users: HashMap<_, BTreeMap<_, Last>> = users.map(|user| (user, BTreeMap::new())).collect();
         for &client in self.outcomes.keys() {
             for (place, (server, user, at)) in self.lent(client).enumerate() {
                 let known = servers.entry(server).or_default();
@@ -106,8 +112,8 @@ impl Clients {
                 known.last = known.last.max(Some(at));
                 let Some(user) = user else { continue };
                 known.limited |= rest_expiry(names.bytes(user)).is_some_and(|expiry| !expiry.bare);
-                if let Some(last) = users.get_mut(&(server, user)) {
-                    last.keep((at, client));
+                if let Some(servers) = users.get_mut(&user) {
+                    servers.entry(server).or_default().keep((at, client));
                 }
             }
         }
