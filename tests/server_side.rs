@@ -147,6 +147,8 @@ fn a_server_that_takes_none_of_its_clients_any_more_is_told_as_such_and_not_by_t
             "gave relays to 5 of the clients that it refuses here, the last one 26 seconds before",
         );
         assert_says(&found.fix, "what hands these out to clients");
+        let [first, last] = [found.first_time, found.last_time].map(|time| time.unwrap().at);
+        assert_eq!(last.since(first).secs(), 34, "from the first client's third call to the last one's fourth");
     }
     // where one of them is taken still, the others may each have a reason of their own
     let found = finding(&changed_in_the_middle(false, &[3]), "turn-integrity-rejected").clone();

@@ -4,7 +4,7 @@ use super::build::Part;
 use super::convert::places as places_of;
 use super::headline;
 use super::places;
-use super::{Address, Capture, Counts, Credential, Finding, Report, SCHEMA, Subject, Verdict};
+use super::{Address, Capture, Counts, Credential, Finding, Report, SCHEMA, Subject, Time, Verdict};
 use crate::logs::{self, Event};
 use crate::rules::{Concluded, Severity};
 use crate::time::{Span, Timestamp};
@@ -15,10 +15,8 @@ use std::collections::{BTreeMap, HashMap};
 #[must_use]
 pub fn assemble_beside(mut parts: Vec<Part>, logs: &[logs::LogFile], offset: Option<Span>) -> Report {
     let events: Vec<Event> = parts.iter_mut().flat_map(|part| std::mem::take(&mut part.events)).collect();
-    let since: BTreeMap<String, Timestamp> =
-        parts.iter().flat_map(|part| part.findings.iter().map(|finding| (finding.key.clone(), finding.at))).collect();
     let mut report = assemble(parts);
-    super::logs::quote(&mut report, logs, offset, &events, &since);
+    super::logs::quote(&mut report, logs, offset, &events);
     report
 }
 
@@ -90,11 +88,14 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         }
     };
     whole.headline_finding = leading.map(|finding| finding.id.to_owned());
-    whole.findings = findings.into_iter().map(|(capture, finding)| finding_of(finding, capture)).collect();
+    whole.findings = findings.into_iter().map(|(capture, finding)| finding_of(finding, capture, &whole)).collect();
     whole
 }
 
-fn finding_of(finding: Concluded, capture: u32) -> Finding {
+fn finding_of(finding: Concluded, capture: u32, whole: &Report) -> Finding {
+    let first =
+        whole.captures.get(capture as usize).filter(|capture| !capture.timeless).and_then(|capture| capture.first_time);
+    let time = |at: Timestamp| first.map(|first| Time::new(at, first.digits));
     let Concluded {
         id,
         key,
@@ -102,6 +103,8 @@ fn finding_of(finding: Concluded, capture: u32) -> Finding {
         confidence,
         text,
         occurrences,
+        at,
+        until,
         frames,
         frames_total,
         filter,
@@ -119,6 +122,8 @@ fn finding_of(finding: Concluded, capture: u32) -> Finding {
         explanation: text.explanation,
         fix: text.fix,
         occurrences,
+        first_time: time(at),
+        last_time: time(until),
         caused_by: finding.caused_by,
         places: places_of(capture, &frames),
         places_total: frames_total,

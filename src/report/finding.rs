@@ -2,7 +2,7 @@
 
 pub use crate::rules::{Affected, Confidence, Severity};
 
-use super::{Address, LogLine, Place};
+use super::{Address, LogLine, Place, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -25,6 +25,10 @@ pub struct Finding {
     pub fix: String,
     /// How many times it was seen.
     pub occurrences: u64,
+    /// When it was seen first, by the clock that captures are lined up with; none where the capture tells no times.
+    pub first_time: Option<Time>,
+    /// When the last time began that it was seen.
+    pub last_time: Option<Time>,
     /// The key of the finding that is its cause.
     pub caused_by: Option<String>,
     /// The frames that prove it, the first ones.
@@ -77,6 +81,8 @@ impl Finding {
             explanation: String::new(),
             fix: String::new(),
             occurrences: 1,
+            first_time: None,
+            last_time: None,
             caused_by: None,
             places: Vec::new(),
             places_total: 0,

@@ -11,7 +11,7 @@ use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// How many lines are listed.
@@ -119,14 +119,8 @@ fn addresses_of(finding: &Finding) -> impl Iterator<Item = IpAddr> {
     all.into_iter().flatten().map(|address| address.0.ip())
 }
 
-/// Puts the lines of logs into a report, and with the findings that explain them. `since` says when each finding began, by its key.
-pub(super) fn quote(
-    report: &mut Report,
-    files: &[logs::LogFile],
-    given: Option<Span>,
-    events: &[Event],
-    since: &BTreeMap<String, Timestamp>,
-) {
+/// Puts the lines of logs into a report, and with the findings that explain them.
+pub(super) fn quote(report: &mut Report, files: &[logs::LogFile], given: Option<Span>, events: &[Event]) {
     // the captures' own times, by the clock that they were lined up with
     let clock = |capture: &Capture| Span::from_micros(capture.clock_offset_us.unwrap_or(0));
     let captures = || report.captures.iter();
@@ -155,7 +149,7 @@ pub(super) fn quote(
                     continue;
                 }
                 let said = Said::of(&line.text);
-                let key = explain(report, &said, at, since);
+                let key = explain(report, &said, at);
                 if key.is_none() && !interest.in_it(&said) {
                     continue;
                 }
@@ -199,7 +193,7 @@ fn log_line(file: &logs::LogFile, line: &Line, at: Timestamp, finding: Option<St
 }
 
 /// The key of the finding that explains a line: one that such lines are written for, about nobody else, and not long after the line.
-fn explain(report: &Report, said: &Said, at: Timestamp, since: &BTreeMap<String, Timestamp>) -> Option<String> {
+fn explain(report: &Report, said: &Said, at: Timestamp) -> Option<String> {
     let fits = |finding: &&Finding| {
         let user = match (&said.user, &finding.subject.username) {
             (Some(user), Some(known)) => user == known,
@@ -207,7 +201,7 @@ fn explain(report: &Report, said: &Said, at: Timestamp, since: &BTreeMap<String,
         };
         let mut known = addresses_of(finding).peekable();
         let place = said.addresses.is_empty() || known.peek().is_none() || known.any(|ip| said.addresses.contains(&ip));
-        let begun = since.get(&finding.key).is_none_or(|&since| at.after(BEFORE) >= since);
+        let begun = finding.first_time.is_none_or(|since| at.after(BEFORE) >= since.at);
         user && place && begun && said.findings.contains(&finding.id.as_str())
     };
     let order = |finding: &&Finding| {

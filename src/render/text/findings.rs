@@ -2,6 +2,7 @@
 
 use super::conversation::places;
 use super::page::{Detail, Page, Tint};
+use crate::render::clock::Clock;
 use crate::render::id_of;
 use crate::report::{Confidence, Finding, Report, Severity};
 
@@ -59,6 +60,9 @@ fn tell(page: &mut Page<'_>, report: &Report, finding: &Finding, brief: bool) {
     if let Some(cause) = &finding.caused_by {
         page.item(4, "Because of:", None, id_of(cause));
     }
+    if let Some(when) = when(finding, &page.options.clock) {
+        page.item(4, "When:", Some(Tint::Dim), &when);
+    }
     if !finding.places.is_empty() {
         let limit = page.limit(FRAMES);
         let frames = places(report, &finding.places, finding.places_total, limit);
@@ -71,4 +75,10 @@ fn tell(page: &mut Page<'_>, report: &Report, finding: &Finding, brief: bool) {
     if let Some(reference) = &finding.reference {
         page.item(4, "See:", Some(Tint::Dim), reference);
     }
+}
+
+/// When a finding was seen: once, or from the first time to the last.
+pub(in crate::render) fn when(finding: &Finding, clock: &Clock) -> Option<String> {
+    let (first, last) = finding.first_time.zip(finding.last_time)?;
+    Some(if first == last { clock.show(first) } else { format!("{} to {}", clock.show(first), clock.show(last)) })
 }

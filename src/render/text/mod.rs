@@ -27,6 +27,7 @@ pub use verify::{Protected, verify_summary};
 
 pub(super) use captures::{TIMELESS, clock_moved, opened, set_back};
 pub(super) use deployment::by_gravity;
+pub(super) use findings::when;
 pub(super) use ice::{checks, state as pair_state, types as pair_types};
 pub(super) use joins::{mappings, name as point_name, passages, points, summary as join_summary};
 pub(super) use logs::summary as log_summary;

@@ -49,7 +49,8 @@ fn tell_challenge(
     out: &mut Collector,
 ) {
     let frames_each = 4;
-    if first.method != Method::ALLOCATE || out.is_routine(CHALLENGE, conversation.server, frames_each) {
+    if first.method != Method::ALLOCATE || out.is_routine(CHALLENGE, conversation.server, first.first.time, frames_each)
+    {
         return;
     }
     let seen = Occurrence {

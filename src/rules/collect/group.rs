@@ -89,6 +89,7 @@ impl Group {
             text,
             occurrences: 1,
             at: seen.at,
+            until: seen.at,
             frames,
             frames_total,
             filter: seen.filter,
@@ -115,7 +116,7 @@ impl Group {
     pub(super) fn count(&mut self, at: Timestamp, frames: &[u64]) {
         let finding = &mut self.finding;
         finding.occurrences += 1;
-        finding.at = finding.at.min(at);
+        (finding.at, finding.until) = (finding.at.min(at), finding.until.max(at));
         finding.frames_total += frames.len() as u64;
         let room = MAX_FRAMES.saturating_sub(finding.frames.len());
         finding.frames.extend(frames.iter().take(room));
@@ -181,6 +182,7 @@ impl Group {
         let Group { finding: Concluded { text, frames, filter, subject, .. }, .. } = other;
         self.finding.occurrences += other.finding.occurrences;
         self.finding.frames_total += other.finding.frames_total;
+        self.finding.until = self.finding.until.max(other.finding.until);
         let room = MAX_FRAMES.saturating_sub(self.finding.frames.len());
         self.finding.frames.extend(frames.iter().take(room));
         if let Some(&(remedy, _)) = other.grievances.first().filter(|_| self.others.len() < MAX_OTHERS) {

@@ -132,6 +132,8 @@ pub struct Concluded {
     pub occurrences: u64,
     /// When it occurred first.
     pub at: Timestamp,
+    /// When it occurred last.
+    pub until: Timestamp,
     /// The frames that prove it; the first ones.
     pub frames: Vec<u64>,
     /// How many frames there were.
@@ -154,8 +156,8 @@ pub struct Concluded {
 #[derive(Debug, Default)]
 pub struct Collector {
     groups: BTreeMap<String, Group>,
-    /// Of notes that every healthy conversation with a server makes: how often, and with how many frames.
-    routine: HashMap<(&'static str, ServerAddress), (u64, u64)>,
+    /// Of notes that every healthy conversation with a server makes: how often, with how many frames, and when last.
+    routine: HashMap<(&'static str, ServerAddress), (u64, u64, Timestamp)>,
     /// The keys of notes about servers, by id and server: a note that comes with every conversation is not worth its words each time.
     notes: HashMap<(&'static str, ServerAddress), String>,
     /// Those in which the next might find no room.
@@ -251,14 +253,15 @@ impl Collector {
         true
     }
 
-    /// Counts a note that every healthy conversation makes, with so many frames; `true` where that is all there is to do, since as many were
+    /// Counts a note that every healthy conversation makes at a time, with so many frames; `true` where that is all there is to do, since as many were
     /// told as a finding can show. The note's key must be the server.
-    pub fn is_routine(&mut self, id: &'static str, server: ServerAddress, frames: u64) -> bool {
+    pub fn is_routine(&mut self, id: &'static str, server: ServerAddress, at: Timestamp, frames: u64) -> bool {
         let is_full = self.routine.len() >= MAX_FINDINGS && !self.routine.contains_key(&(id, server));
         if is_full || self.user.is_some() {
             return false;
         }
-        let (count, total) = self.routine.entry((id, server)).or_default();
+        let (count, total, until) = self.routine.entry((id, server)).or_insert((0, 0, at));
+        *until = at.max(*until);
         if *count < MAX_FRAMES as u64 {
             *count += 1;
             return false;
@@ -284,8 +287,9 @@ impl Collector {
     /// struck many clients before what struck few, the earlier before the later.
     #[must_use]
     pub fn conclude(mut self, clients: &Clients, names: &Names) -> Vec<Concluded> {
-        for ((id, server), (count, frames)) in self.routine.drain() {
+        for ((id, server), (count, frames, until)) in self.routine.drain() {
             if let Some(group) = self.groups.get_mut(&key_of(id, &server.to_string())) {
+                group.finding.until = group.finding.until.max(until);
                 group.finding.occurrences += count.saturating_sub(MAX_FRAMES as u64);
                 group.finding.frames_total += frames;
             }

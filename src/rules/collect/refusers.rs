@@ -40,6 +40,7 @@ fn refusal(group: &Group) -> Option<(IpAddr, IpAddr, Affected, Severity, Confide
 fn absorb(first: &mut Concluded, other: Concluded) -> Option<String> {
     first.occurrences += other.occurrences;
     first.frames_total += other.frames_total;
+    first.until = first.until.max(other.until);
     first.frames = in_order(std::mem::take(&mut first.frames).into_iter().chain(other.frames));
     first.frames.truncate(MAX_FRAMES);
     widen(&mut first.filter, other.filter.as_deref());
