@@ -308,8 +308,8 @@ fn where_the_clock_was_set_back_no_duration_is_told_rather_than_a_negative_one()
     assert!(captures.contains("Times: they go back by 2 h 0 min after "), "{captures}");
 }
 
-/// One of five clients refreshes and a new one asks, both in vain and for half a minute; another refreshes at these times (seconds) and is answered.
-fn unanswered_while_another_is_served(at: &[u64]) -> Report {
+/// One of five clients refreshes and a new one asks, both in vain and for half a minute; another is served at these times (seconds).
+fn unanswered_while_another(is_served: impl Fn(&mut Scene), at: &[u64]) -> Report {
     let mut scene = server_with(5);
     let login = |host: u8| Login::new(&format!("user{host}"), REALM, "right");
     let sent = [
@@ -322,8 +322,7 @@ fn unanswered_while_another_is_served(at: &[u64]) -> Report {
     for (time, served) in events {
         scene.at_ms(time);
         if served {
-            let refresh = scene.refresh("192.0.2.2:5000", SERVER, &login(2), "nonce-2", 600);
-            scene.after_ms(1).granted(&refresh, Some(600), &login(2));
+            is_served(&mut scene);
         } else {
             sent.iter().for_each(|sent| drop(scene.retransmit(sent)));
         }
@@ -332,10 +331,17 @@ fn unanswered_while_another_is_served(at: &[u64]) -> Report {
     report(&scene.pcap())
 }
 
+/// The second client refreshes and is answered.
+fn refreshes(scene: &mut Scene) {
+    let login = Login::new("user2", REALM, "right");
+    let refresh = scene.refresh("192.0.2.2:5000", SERVER, &login, "nonce-2", 600);
+    scene.after_ms(1).granted(&refresh, Some(600), &login);
+}
+
 #[test]
 fn a_server_that_answers_nobody_for_a_while_is_told_of_and_not_the_clients_that_ask_it_then() {
     for (served, when) in [(&[70][..], "before and afterwards it answered."), (&[], "before it answered.")] {
-        let report = unanswered_while_another_is_served(served);
+        let report = unanswered_while_another(refreshes, served);
         let told: Vec<&Finding> = report.findings.iter().filter(|found| found.id == "turn-no-response").collect();
         assert_eq!(told.len(), 2, "{}", report.headline);
         for found in told {
@@ -348,15 +354,28 @@ fn a_server_that_answers_nobody_for_a_while_is_told_of_and_not_the_clients_that_
 
 #[test]
 fn a_server_that_answers_others_meanwhile_runs() {
-    let report = unanswered_while_another_is_served(&[40]);
-    let of = |client: &str| {
-        let told = report.findings.iter().filter(|found| found.id == "turn-no-response");
-        let is_told = |found: &&Finding| found.subject.client.is_some_and(|known| known.to_string() == client);
-        told.clone().find(is_told).unwrap_or_else(|| panic!("{client}: {}", report.headline))
-    };
-    assert_says(&of("198.51.100.7:5000").title, "though it answers other clients");
-    let stopped = &of("192.0.2.1:5000").explanation;
-    assert_says(stopped, "The server went on answering on other ways, so that it is this one that is closed");
+    /// What the server relays to the second client.
+    fn is_sent_data(scene: &mut Scene) {
+        for packet in 0..20 {
+            let rtp = payload::rtp(96, packet, 0, 1, 100);
+            scene.after_ms(100).data_indication(SERVER, "192.0.2.2:5000", "198.51.100.99:7000", rtp);
+        }
+    }
+    let served: [fn(&mut Scene); 3] = [refreshes, is_sent_data, |scene| {
+        is_sent_data(scene);
+        refreshes(scene);
+    }];
+    for is_served in served {
+        let report = unanswered_while_another(is_served, &[40, 70]);
+        let of = |client: &str| {
+            let told = report.findings.iter().filter(|found| found.id == "turn-no-response");
+            let is_told = |found: &&Finding| found.subject.client.is_some_and(|known| known.to_string() == client);
+            told.clone().find(is_told).unwrap_or_else(|| panic!("{client}: {}", report.headline))
+        };
+        assert_says(&of("198.51.100.7:5000").title, "though it answers other clients");
+        let stopped = &of("192.0.2.1:5000").explanation;
+        assert_says(stopped, "The server was heard on other ways meanwhile, so that it is this one that is closed");
+    }
 }
 
 #[test]

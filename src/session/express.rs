@@ -290,7 +290,7 @@ impl Session {
         flow.asks(id);
         match flow.conversation.as_deref_mut() {
             Some(conversation) if !told && given.is_none_or(|(client, _)| client == conversation.client) => {
-                conversation.message(From::Client, seen);
+                conversation.message(From::Client, seen, &mut self.servers);
                 let [of_client, _] = &mut conversation.ttl;
                 *of_client = at.ttl;
                 conversation.sent(method, &asked, seen);
@@ -370,14 +370,10 @@ impl Session {
         }
         self.clients.coverage.sees_both_ways();
         let rtt = seen.time.passed_since(first.time);
-        let is_first = conversation.is_first_in_its_second(seen);
-        conversation.message(From::Server, seen);
+        conversation.message(From::Server, seen, &mut self.servers);
         let [_, of_server] = &mut conversation.ttl;
         *of_server = at.ttl;
         conversation.granted_plainly(method, rtt, seen.time);
-        if is_first {
-            self.servers.answers(conversation.server, conversation.transport, seen.time);
-        }
         flow.stun = true;
         flow.gets_answer(id);
         flow.count(at.src, seen);

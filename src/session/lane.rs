@@ -116,7 +116,7 @@ impl Session {
         match (channel, conversation) {
             (Some((_, length)), Some(conversation)) => {
                 let from = if lane.from_client { From::Client } else { From::Server };
-                conversation.message(from, seen);
+                conversation.message(from, seen, &mut self.servers);
                 conversation.relayed(from, usize::from(length), seen.time);
                 if from == From::Client {
                     conversation.sends(To::Channel(number), seen);

@@ -7,7 +7,7 @@ use super::express::Bare;
 use super::flow::{Flow, FlowId};
 use super::transactions::leg::Leg;
 use super::transactions::transaction::{Closed, Sighting};
-use super::{Conversation, Ends, From, Session};
+use super::{Conversation, Ends, From, Servers, Session};
 use crate::event::Event;
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport, protocol};
 use crate::packet::{IcmpError, Quoted};
@@ -343,6 +343,7 @@ pub(super) fn speak<'f>(
     at: &Sighting,
     began_before: bool,
     rooms: &mut Rooms,
+    servers: &mut Servers,
 ) -> Option<&'f mut Conversation> {
     let (client, server) = match from {
         From::Client => (ClientAddress(at.src), ServerAddress(at.dst)),
@@ -361,7 +362,7 @@ pub(super) fn speak<'f>(
         conversation.asks_back |= from == From::Client;
         return None;
     }
-    conversation.message(from, at.seen);
+    conversation.message(from, at.seen, servers);
     let [of_client, of_server] = &mut conversation.ttl;
     *if from == From::Client { of_client } else { of_server } = at.ttl;
     Some(conversation)

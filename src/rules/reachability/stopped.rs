@@ -174,7 +174,7 @@ fn cause(
     if let Some(Meanwhile::Nobody(silence)) = meanwhile {
         return (
             format!(
-                "{} So it is not the way of this client alone that was closed: the server hung, or was cut off.{pion}",
+                "{} So it is not the way of this client alone that was closed: the server hung, or a way that all of them share was cut.{pion}",
                 hung::told(silence, server)
             ),
             format!("{}. A client that meets this must allocate anew and restart ICE.", hung::fix(server)),
@@ -182,7 +182,7 @@ fn cause(
     }
     let closed = match meanwhile {
         Some(Meanwhile::Answered) => {
-            "The server went on answering on other ways, so that it is this one that is closed."
+            "The server was heard on other ways meanwhile, so that it is this one that is closed."
         }
         _ => "The way that was open is closed, or the server is gone.",
     };

@@ -27,7 +27,7 @@ impl Session {
             return;
         }
         let Some(flow) = self.flows.get_mut(at.flow) else { return };
-        let Some(conversation) = speak(flow, from, at, true, &mut self.rooms) else { return };
+        let Some(conversation) = speak(flow, from, at, true, &mut self.rooms, &mut self.servers) else { return };
         if let Some(data) = fields.data {
             conversation.relayed(from, data.len(), event.time);
             if let (From::Client, Some(peer)) = (from, fields.peer) {
@@ -125,7 +125,7 @@ impl Session {
         let Some(conversation) = flow.and_then(|id| self.flows.conversation_mut(id)) else { return hop };
         let seen = event.seen();
         let from = if hop.outward { From::Client } else { From::Server };
-        conversation.message(from, seen);
+        conversation.message(from, seen, &mut self.servers);
         conversation.relayed(from, usize::from(data.length), event.time);
         match from {
             From::Client => conversation.sends(To::Channel(data.channel), seen),

@@ -15,6 +15,7 @@ use crate::session::allocations::earlier::EarlierChannels;
 use crate::session::allocations::stray::To;
 use crate::session::flow::{Checks, Traffic};
 use crate::session::icmp::IcmpErrors;
+use crate::session::parties::server::Servers;
 use crate::session::tables::names::Name;
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Class, Method};
@@ -153,8 +154,8 @@ impl Conversation {
         Conversation { client, server, transport, first, last: first, heard: first, ..Conversation::default() }
     }
 
-    /// Counts a message.
-    pub fn message(&mut self, from: From, seen: Seen) {
+    /// Counts a message, and tells of the first that the server sends in a second.
+    pub(in crate::session) fn message(&mut self, from: From, seen: Seen, servers: &mut Servers) {
         self.last = seen;
         match from {
             From::Client => {
@@ -163,14 +164,12 @@ impl Conversation {
             }
             From::Server => {
                 self.messages[1] += 1;
-                self.server_heard = Some(seen);
+                let before = self.server_heard.replace(seen);
+                if before.is_none_or(|before| before.time.seconds() != seen.time.seconds()) {
+                    servers.answers(self.server, self.transport, seen.time);
+                }
             }
         }
-    }
-
-    /// Whether a message is the first of the server in its second.
-    pub fn is_first_in_its_second(&self, seen: Seen) -> bool {
-        self.server_heard.is_none_or(|heard| heard.time.seconds() != seen.time.seconds())
     }
 
     /// A message of the client met an ICMP error.

@@ -1,4 +1,4 @@
-//! When servers answered, and when they were asked in vain: one that hung for a while answered nobody in that time, whoever asked.
+//! When servers were heard, and when they were asked in vain: one that hung for a while sent nothing to anybody in that time, whoever asked.
 
 use crate::bounded::BoundedMap;
 use crate::net::{ClientAddress, ServerAddress, Transport};

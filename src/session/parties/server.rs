@@ -197,7 +197,7 @@ impl Servers {
         Some(server)
     }
 
-    /// A server answered at a time.
+    /// A server answered at a time, or sent anything else.
     pub(in crate::session) fn answers(&mut self, server: ServerAddress, transport: Transport, at: Timestamp) {
         self.answering.add(server, transport, at);
     }

@@ -90,7 +90,9 @@ impl Session {
         let Some(flow) = self.flows.get_mut(at.flow) else { return };
         flow.asks(id);
         let starts = matches!(method, Method::ALLOCATE | Method::BINDING);
-        let Some(conversation) = speak(flow, From::Client, at, !starts, &mut self.rooms) else { return };
+        let Some(conversation) = speak(flow, From::Client, at, !starts, &mut self.rooms, &mut self.servers) else {
+            return;
+        };
         if let Some((client, seen)) = given
             && client != conversation.client
         {

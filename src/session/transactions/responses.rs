@@ -247,14 +247,10 @@ impl Session {
         {
             known.code = Some(answer.code);
         }
-        let is_first = conversation.is_first_in_its_second(answer.seen);
-        conversation.message(From::Server, answer.seen);
+        conversation.message(From::Server, answer.seen, &mut self.servers);
         let [_, of_server] = &mut conversation.ttl;
         *of_server = ttl;
         conversation.settled(exchange);
-        if is_first {
-            self.servers.answers(conversation.server, conversation.transport, answer.seen.time);
-        }
         if stale.is_some() {
             conversation.stale = stale.map(Box::new);
         } else if answer.class == Class::Success
@@ -309,7 +305,7 @@ impl Session {
             flow.directions_from(at.src).0.orphans += 1;
             if at.depth == 0
                 && (method != Method::BINDING || flow.conversation.is_some())
-                && let Some(conversation) = speak(flow, From::Server, at, true, &mut self.rooms)
+                && let Some(conversation) = speak(flow, From::Server, at, true, &mut self.rooms, &mut self.servers)
             {
                 conversation.orphans += 1;
                 let (client, server) = (conversation.client.0.ip(), conversation.server.0);
