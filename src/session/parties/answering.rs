@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
 
-/// For so many seconds from its first answer on a server's answers are known (18 hours, 8 KiB).
-const SECONDS: i64 = 1 << 16;
+/// The seconds in which a server was heard are known by words of so many bits, and for the last so many of these words (9 hours).
+const BITS: i64 = 64;
+const MAX_WORDS: usize = 512;
 /// Within fewer whole seconds than these nothing can be said.
 const LEAST: i64 = 3;
-/// Requests in vain are known by spans of so many seconds, and for so many of these spans.
+/// Requests in vain are known by spans of so many seconds, and for the last so many of these spans.
 const SPAN: i64 = 10;
 const MAX_SPANS: usize = 128;
 
@@ -44,10 +45,12 @@ pub(super) struct Answering {
 /// The answers of one server.
 #[derive(Debug)]
 struct Answers {
+    first: Timestamp,
     last: Timestamp,
-    /// The seconds in which it answered, a bit each, from this one on.
-    from: i64,
-    seconds: Vec<u64>,
+    /// The seconds in which it answered, a bit each.
+    seconds: BTreeMap<i64, u64>,
+    /// The first second of which this is known.
+    since: i64,
     /// In which spans of time it was asked in vain; by whom, and whether by others, too.
     in_vain: BTreeMap<i64, (IpAddr, bool)>,
 }
@@ -75,14 +78,12 @@ impl Answering {
         [from, until]: [Timestamp; 2],
     ) {
         let (client, Some(known)) = (client.0.ip(), self.known.get_mut(&(server, transport))) else { return };
-        for span in from.seconds() / SPAN..=until.seconds() / SPAN {
-            if let Some((asked, several)) = known.in_vain.get_mut(&span) {
-                *several |= *asked != client;
-            } else if known.in_vain.len() < MAX_SPANS {
-                known.in_vain.insert(span, (client, false));
-            } else {
-                return;
-            }
+        for span in (from.seconds() / SPAN..=until.seconds() / SPAN).rev().take(MAX_SPANS) {
+            let (asked, several) = known.in_vain.entry(span).or_insert((client, false));
+            *several |= *asked != client;
+        }
+        while known.in_vain.len() > MAX_SPANS {
+            known.in_vain.pop_first();
         }
     }
 
@@ -105,8 +106,8 @@ impl Answering {
         if known.any(between.clone()) {
             return Some(Meanwhile::Answered);
         }
-        let silence = Silence { before: known.from < between.start, after: known.last > until };
-        let is_known = between.end - between.start >= LEAST && between.end <= known.from + SECONDS;
+        let silence = Silence { before: known.first < from, after: known.last > until };
+        let is_known = between.end - between.start >= LEAST && between.start >= known.since;
         let of_others = |(asked, several): &(IpAddr, bool)| *several || *asked != client.0.ip();
         let spans = from.seconds() / SPAN..=until.seconds() / SPAN;
         let others = is_known && known.in_vain.range(spans).any(|(_, asked)| of_others(asked));
@@ -116,31 +117,25 @@ impl Answering {
 
 impl Answers {
     fn new(first: Timestamp) -> Self {
-        Answers { last: first, from: first.seconds(), seconds: Vec::new(), in_vain: BTreeMap::new() }
+        Answers { first, last: first, seconds: BTreeMap::new(), since: i64::MIN, in_vain: BTreeMap::new() }
     }
 
     fn mark(&mut self, second: i64) {
-        let Some((word, bit)) = self.bit(second) else { return };
-        if self.seconds.len() <= word {
-            self.seconds.resize(word + 1, 0);
+        *self.seconds.entry(second.div_euclid(BITS)).or_default() |= 1 << second.rem_euclid(BITS);
+        if self.seconds.len() > MAX_WORDS
+            && let Some((word, _)) = self.seconds.pop_first()
+        {
+            self.since = (word + 1) * BITS;
         }
-        if let Some(word) = self.seconds.get_mut(word) {
-            *word |= bit;
-        }
-    }
-
-    /// Where the bit of a second is; `None` before the first answer (a clock that was set back) and long after it.
-    fn bit(&self, second: i64) -> Option<(usize, u64)> {
-        let place = second.checked_sub(self.from).filter(|place| (0..SECONDS).contains(place))?;
-        Some((usize::try_from(place / 64).ok()?, 1 << (place % 64)))
     }
 
     /// Whether it answered in one of these seconds.
     fn any(&self, seconds: Range<i64>) -> bool {
-        let mut known = seconds.start.max(self.from)..seconds.end.min(self.from + SECONDS);
-        known.any(|second| {
-            self.bit(second).is_some_and(|(word, bit)| self.seconds.get(word).is_some_and(|word| word & bit != 0))
-        })
+        let is_one = |(word, bits): (&i64, &u64)| {
+            (0..BITS).any(|bit| bits >> bit & 1 == 1 && seconds.contains(&(word * BITS + bit)))
+        };
+        let words = seconds.start.div_euclid(BITS)..=seconds.end.div_euclid(BITS);
+        !seconds.is_empty() && self.seconds.range(words).any(is_one)
     }
 }
 
@@ -194,11 +189,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_short_or_too_late_tells_nothing() {
-        assert_eq!(meanwhile(&answering(&[0, 60_000], (2, 10_000, 20_000)), 10_000, 13_900), None);
-        let late = SECONDS * 1_000;
-        let others = (2, late + 10_000, late + 20_000);
-        assert_eq!(meanwhile(&answering(&[0, late + 60_000], others), late + 10_000, late + 41_500), None);
+    fn what_is_too_short_tells_nothing() {
+        for until in [10_000, 13_500, 13_900] {
+            assert_eq!(meanwhile(&answering(&[0, 60_000], (2, 10_000, 20_000)), 10_000, until), None);
+        }
+    }
+
+    #[test]
+    fn what_came_last_is_known_and_what_was_long_ago_is_forgotten() {
+        let last = i64::try_from(MAX_WORDS).unwrap() * BITS * 2;
+        let mut answering = answering(&[], (2, 0, 0));
+        (0..last).step_by(60).for_each(|second| answering.add(server(), Transport::Udp, at(second * 1_000)));
+        (0..last + 100).step_by(9).for_each(|second| {
+            answering.in_vain(server(), Transport::Udp, client(2), [at(second * 1_000); 2]);
+        });
+        let told = |from: i64, until: i64| meanwhile(&answering, from * 1_000, until * 1_000);
+        assert_eq!(told(last - 118, last - 2), Some(Meanwhile::Answered));
+        assert_eq!(told(last, last + 30), Some(Meanwhile::Nobody(Silence { before: true, after: false })));
+        assert_eq!(told(61, 118), None);
     }
 
     #[test]
