@@ -327,6 +327,23 @@ fn a_syn_that_a_reset_answers_is_a_refusal() {
 }
 
 #[test]
+fn a_server_that_serves_by_dtls_and_refuses_tcp_took_no_connection_of_it() {
+    let mut scene = Scene::new();
+    let mut shake = Shake::between("172.16.84.124:40000", "203.0.113.1:5349");
+    shake.client_says(&mut scene, |client| client.client_hello(&Offer { srtp: Vec::new(), ..Offer::default() }));
+    shake.server_flight(&mut scene);
+    shake.client_flight(&mut scene);
+    shake.last_flight(&mut scene);
+    shake.talk(&mut scene, 3);
+    for client in ["192.0.2.9:50000", "192.0.2.9:50001"] {
+        Tcp::refused(&mut scene, client, "203.0.113.1:5349");
+    }
+    scene.later(5);
+    let report = report(&scene.pcap());
+    assert_says(&finding(&report, "turn-unreachable").explanation, "No process listens on that port");
+}
+
+#[test]
 fn a_refusal_in_a_capture_of_headers_alone_is_only_likely_one_of_a_turn_server() {
     let told = |length: usize, speaks: bool| {
         let mut scene = Scene::new();

@@ -8,7 +8,7 @@ use crate::net::Transport;
 use crate::rules::evidence::{frames, ip_filter};
 use crate::rules::nat::own_outside;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::session::{Attempt, Grievance};
+use crate::session::{Attempt, Grievance, Reached};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -172,11 +172,12 @@ fn text(attempt: &Attempt, how: How, by_port: bool, listed: &str, view: &View<'_
     }
 }
 
-/// Whether the server took a connection of anybody, that the capture shows.
+/// Whether the server took a TCP connection of anybody, that the capture shows.
 fn took_others(attempt: &Attempt, view: &View<'_>) -> bool {
     let servers = view.session.servers().sorted();
     let known = servers.iter().find(|(address, _)| *address == attempt.server);
-    known.is_some_and(|(_, server)| server.transports.iter().any(|(_, reached)| reached.connections.opened > 0))
+    let took = |(transport, reached): &(Transport, Reached)| transport.is_stream() && reached.connections.opened > 0;
+    known.is_some_and(|(_, server)| server.transports.iter().any(took))
 }
 
 /// Over what else the same server answered this client.
