@@ -320,7 +320,7 @@ impl RelayedAddress {
 }
 
 /// Addresses that share their leading bits; also a single one, of which all bits count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
     ip: IpAddr,
     /// Leading bits that count: up to 32 or 128.
@@ -332,6 +332,15 @@ impl Network {
     #[must_use]
     pub fn of(ip: IpAddr) -> Self {
         Network { ip, prefix: if ip.is_ipv4() { 32 } else { 128 } }
+    }
+
+    /// The network of a host as networks of hosts mostly are: a /24, or a /64.
+    #[must_use]
+    pub fn around(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(ip) => Network { ip: Ipv4Addr::from_bits(ip.to_bits() >> 8 << 8).into(), prefix: 24 },
+            IpAddr::V6(ip) => Network { ip: Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(), prefix: 64 },
+        }
     }
 
     /// Reads `172.16.0.0/12`, `2001:db8::/32` or a single address; `None` where it is neither, or where more bits are to count than there are.
@@ -356,14 +365,10 @@ impl Network {
     }
 }
 
-/// Whether two addresses are in one network as networks of hosts mostly are: the same /24, or the same /64.
+/// Whether two hosts are in one network as far as their addresses tell.
 #[must_use]
 pub fn are_neighbours(one: IpAddr, other: IpAddr) -> bool {
-    match (one, other) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => one.to_bits() >> 8 == other.to_bits() >> 8,
-        (IpAddr::V6(one), IpAddr::V6(other)) => one.to_bits() >> 64 == other.to_bits() >> 64,
-        _ => false,
-    }
+    Network::around(one) == Network::around(other)
 }
 
 /// What carries messages between a client and its server.

@@ -164,8 +164,8 @@ fn allocations_that_clients_of_several_networks_lose_at_once_are_the_servers_los
         }
         finding(&report(&later(&mut scene)), "turn-allocation-gone").explanation.clone()
     };
-    let public = ["198.51.100.1:5000", "198.51.100.2:5000", "198.51.100.3:5000"];
-    assert_says(&told(public), "3 clients at public addresses of their own lost theirs at about the same time");
+    let public = ["198.51.100.1:5000", "192.0.2.1:5000", "203.0.113.1:5000"];
+    assert_says(&told(public), "3 clients of 3 public networks lost theirs at about the same time");
     let mut scene = Scene::new();
     let relayed = |number: usize| format!("10.88.246.156:{}", 24_001 + number);
     let clients = ["198.51.100.9:5000", public[0], public[1], public[2]];
@@ -182,11 +182,13 @@ fn allocations_that_clients_of_several_networks_lose_at_once_are_the_servers_los
         scene.after_ms(10).refuse(&refresh, 437, "Invalid allocation");
     }
     let found = finding(&report(&later(&mut scene)), "turn-allocation-gone").explanation.clone();
-    assert_says(&found, "3 clients at public addresses of their own lost theirs");
+    assert_says(&found, "3 clients of 3 public networks lost theirs");
     let behind_one_nat = ["192.168.1.2:5000", "192.168.1.3:5000", "192.168.1.4:5000"];
-    assert!(!told(behind_one_nat).contains("clients at public addresses"));
+    let behind_one_pool = ["198.51.100.1:5000", "198.51.100.2:5000", "198.51.100.3:5000"];
     let of_one_host = ["198.51.100.1:5000", "198.51.100.1:5001", "198.51.100.1:5002"];
-    assert!(!told(of_one_host).contains("clients at public addresses"));
+    for clients in [behind_one_nat, behind_one_pool, of_one_host] {
+        assert!(!told(clients).contains("at about the same time"), "{clients:?}");
+    }
 }
 
 /// What is said of a Refresh that is refused long before the end, where the client is then seen as `mapped`, and whether its port was closed.

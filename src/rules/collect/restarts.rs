@@ -1,10 +1,10 @@
 //! Allocations that clients of several networks lose at about the same time: a server that was restarted looks like that, and no NAT does.
 
 use super::{Group, Remedy};
-use crate::net::Scope;
+use crate::net::{Network, Scope};
 use crate::session::Lendings;
 use crate::time::{Span, Timestamp};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::net::IpAddr;
 
 /// The finding that an allocation is gone.
@@ -27,34 +27,39 @@ impl Group {
             return;
         }
         let clients = self.lost_at_once();
-        if clients < MANY || clients * SHARE < lendings.clients(server.0) {
+        let networks: HashSet<Network> = clients.iter().map(|client| Network::around(*client)).collect();
+        let (clients, networks) = (clients.len(), networks.len());
+        if networks < MANY || clients * SHARE < lendings.clients(server.0) {
             return;
         }
         self.finding.text.explanation += &format!(
-            " {clients} clients at public addresses of their own lost theirs at about the same time: no NAT takes the mappings of all of them, so that the \
+            " {clients} clients of {networks} public networks lost theirs at about the same time: no NAT takes the mappings of all of them, so that the \
              server was restarted, or a balancer before it sends them to another one now.",
         );
     }
 
-    /// Of how many clients at public addresses the allocations were lost at one time, at most.
-    fn lost_at_once(&self) -> usize {
+    /// The clients at public addresses whose allocations were lost at one time, that of the most clients.
+    fn lost_at_once(&self) -> HashSet<IpAddr> {
         let public =
             self.remedies().filter_map(Remedy::grievance).filter(|from| Scope::of(from.client) == Scope::Public);
         let mut lost: Vec<(Timestamp, IpAddr)> = public.map(|from| (from.at, from.client)).collect();
         lost.sort_unstable();
-        let (mut most, mut since) = (0, lost.iter().peekable());
+        let (mut most, mut at_once, mut since) = (0, 0..0, 0);
         let mut times: HashMap<IpAddr, usize> = HashMap::new();
-        for (at, client) in &lost {
+        for (place, (at, client)) in lost.iter().enumerate() {
             *times.entry(*client).or_default() += 1;
-            while let Some((_, early)) = since.next_if(|(early, _)| at.since(*early) > WITHIN) {
+            while let Some((_, early)) = lost.get(since).filter(|(early, _)| at.since(*early) > WITHIN) {
                 if let Some(left) = times.get_mut(early).filter(|left| **left > 1) {
                     *left -= 1;
                 } else {
                     times.remove(early);
                 }
+                since += 1;
             }
-            most = most.max(times.len());
+            if times.len() > most {
+                (most, at_once) = (times.len(), since..place + 1);
+            }
         }
-        most
+        lost.get(at_once).into_iter().flatten().map(|(_, client)| *client).collect()
     }
 }
