@@ -42,10 +42,7 @@ impl Group {
     /// what, but the way is not closed.
     pub(super) fn went_over_tls(&self, remedy: &Remedy, clients: &Clients) -> bool {
         ABOUT_THE_WAY.contains(&self.finding.id)
-            && remedy.grievance().is_some_and(|from| {
-                clients.encrypted().spoke_secured(from.client, from.server.ip(), from.at)
-                    || clients.encrypted().spoke_secured_anywhere(from.client, from.at)
-            })
+            && remedy.grievance().is_some_and(|from| clients.encrypted().spoke_secured(from.client, from.at))
     }
 
     /// The TLS in which the client may have got what it lacks elsewhere.

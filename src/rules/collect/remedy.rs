@@ -47,7 +47,7 @@ impl Remedy {
             Remedy::Secure(from) => {
                 clients.recovered(from)
                     || clients.encrypted().was_secured(from.client, from.server.ip(), from.at)
-                    || clients.encrypted().spoke_secured_anywhere(from.client, from.at)
+                    || clients.encrypted().spoke_secured(from.client, from.at)
             }
             Remedy::Reachability(from) => clients.recovered(from) || clients.reached(from.client, from.at),
         }

@@ -17,8 +17,10 @@ pub struct Encrypted {
     keyed: HashMap<(IpAddr, IpAddr), Timestamp>,
     /// When the last associations of one host began and were complete.
     keyed_hosts: HashMap<IpAddr, Vec<(Timestamp, Timestamp)>>,
-    /// When the last TLS connection of a client to a TURN server was complete, and answered what the client said.
-    secured: HashMap<(IpAddr, IpAddr), (Timestamp, Option<Timestamp>)>,
+    /// When the last TLS connection of a client to a TURN server was complete.
+    secured: HashMap<(IpAddr, IpAddr), Timestamp>,
+    /// When the last one of a client to any of them answered what the client said.
+    answered: HashMap<IpAddr, Timestamp>,
     /// What each client last said in TLS that nobody opened, by whether the hello was read.
     sealed: HashMap<(IpAddr, bool), Sealed>,
 }
@@ -72,25 +74,28 @@ impl Encrypted {
                 .any(|host| self.keyed_hosts.get(host).is_some_and(|known| known.iter().any(together)))
     }
 
-    /// A TLS connection of a client to a TURN server was complete at `at`; `exchanged` where the server answered application data in it.
+    /// A TLS connection of a client to a TURN server was complete at `at`; `answered` where the server answered application data in it.
     pub(in crate::session) fn secured(
         &mut self,
         client: IpAddr,
         server: IpAddr,
         at: Timestamp,
-        exchanged: Option<Timestamp>,
+        answered: Option<Timestamp>,
     ) {
-        let known = self.secured.entry_up_to(self.max, (client, server), || (at, exchanged));
-        if let Some((completed, answered)) = known {
+        if let Some(completed) = self.secured.entry_up_to(self.max, (client, server), || at) {
             *completed = at.max(*completed);
-            *answered = exchanged.max(*answered);
+        }
+        if let Some(at) = answered
+            && let Some(known) = self.answered.entry_up_to(self.max, client, || at)
+        {
+            *known = at.max(*known);
         }
     }
 
     /// Whether the client completed a TLS connection to the host after `at`.
     #[must_use]
     pub fn was_secured(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> bool {
-        self.secured.get(&(client, server)).is_some_and(|&(completed, _)| completed >= at)
+        self.secured.get(&(client, server)).is_some_and(|&completed| completed >= at)
     }
 
     /// Whether the client ever completed a TLS connection to the host.
@@ -104,19 +109,10 @@ impl Encrypted {
         self.secured.keys().filter(move |(_, known)| *known == server).map(|&(client, _)| client)
     }
 
-    /// Whether the host answered application data of the client over TLS after `at`. What it said is not known.
+    /// Whether a host that is taken for a TURN server over TLS answered application data of the client after `at`. What it said is not known.
     #[must_use]
-    pub fn spoke_secured(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> bool {
-        self.secured.get(&(client, server)).is_some_and(|&(_, answered)| answered.is_some_and(|time| time >= at))
-    }
-
-    /// The same of any host that is taken for a TURN server over TLS; with very many of them, of none.
-    #[must_use]
-    pub fn spoke_secured_anywhere(&self, client: IpAddr, at: Timestamp) -> bool {
-        const MANY: usize = 4096;
-        let spoke =
-            |(known, answered): (IpAddr, Option<Timestamp>)| known == client && answered.is_some_and(|time| time >= at);
-        self.secured.len() <= MANY && self.secured.iter().any(|(&(known, _), &(_, answered))| spoke((known, answered)))
+    pub fn spoke_secured(&self, client: IpAddr, at: Timestamp) -> bool {
+        self.answered.get(&client).is_some_and(|&answered| answered >= at)
     }
 
     /// A client and what may be a TURN server spoke TLS that nobody opened.
