@@ -28,7 +28,7 @@ pub struct Affected {
 }
 
 impl Affected {
-    pub(super) fn of<'g>(grievances: impl Iterator<Item = &'g Grievance>, names: &Names) -> Affected {
+    pub(super) fn of(grievances: &[Grievance], names: &Names) -> Affected {
         let (mut clients, mut users) = (BTreeSet::<IpAddr>::new(), BTreeSet::<Name>::new());
         let mut affected = Affected::default();
         for &Grievance { client, user, .. } in grievances {

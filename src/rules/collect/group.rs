@@ -4,7 +4,7 @@ use super::knocks::Knocks;
 use super::{Affected, Concluded, MAX_FRAMES, Occurrence, Remedy, Subject, Text};
 use crate::frame::in_order;
 use crate::rules::{Confidence, Severity};
-use crate::session::{Clients, Grievance, Lendings, Names};
+use crate::session::{Clients, Coverage, Grievance, Lendings, Names};
 use crate::time::Timestamp;
 use std::cmp::Ordering;
 
@@ -46,7 +46,7 @@ const ABOUT_ANSWERS: &[&str] = &[
 const MAX_OTHERS: usize = 4;
 
 /// What can be told of a client that is not the first.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Told {
     remedy: Remedy,
     text: Text,
@@ -194,14 +194,18 @@ impl Group {
 
     /// Whether the next of these might find no room.
     pub(super) fn is_crowded(&self) -> bool {
-        self.others.len() == MAX_OTHERS
-            || self.later.len() == MAX_GRIEVANCES && self.finding.occurrences >= self.room_at
+        self.others.len() == MAX_OTHERS || self.is_full()
+    }
+
+    /// Whether there is no room for later ones, and enough came since it was looked who got over it.
+    fn is_full(&self) -> bool {
+        self.later.len() == MAX_GRIEVANCES && self.finding.occurrences >= self.room_at
     }
 
     /// Forgets who got over it meanwhile, so that there is room for who does not.
     pub(super) fn make_room(&mut self, clients: &Clients) {
         self.others.retain(|other| !other.remedy.found(clients));
-        if self.later.len() == MAX_GRIEVANCES && self.finding.occurrences >= self.room_at {
+        if self.is_full() {
             self.later.retain(|(remedy, _)| !remedy.found(clients));
             self.room_at = self.finding.occurrences + MAX_GRIEVANCES as u64 / 2;
         }
@@ -236,11 +240,11 @@ impl Group {
         // who got over it is not told of where another did not
         let first_stands = self.grievances.first().is_some_and(|(remedy, _)| stands(remedy));
         let others = self.others.iter().filter(|other| !first_stands && stands(&other.remedy));
-        let others: Vec<Told> = others.cloned().collect();
-        let frames = others.iter().flat_map(|told| &told.frames).copied().take(MAX_FRAMES).collect();
-        if let Some(Told { text, filter, subject, .. }) = others.into_iter().next() {
-            (self.finding.text, self.finding.filter, self.finding.subject) = (text, filter, subject);
-            self.finding.frames = frames;
+        let others: Vec<&Told> = others.collect();
+        if let Some(Told { text, filter, subject, .. }) = others.first() {
+            let finding = &mut self.finding;
+            (finding.text, finding.filter, finding.subject) = (text.clone(), filter.clone(), subject.clone());
+            finding.frames = others.iter().flat_map(|told| &told.frames).copied().take(MAX_FRAMES).collect();
         }
         if open.is_empty() && self.finding.severity == Severity::Failure {
             self.finding.severity = Severity::Warning;
@@ -249,8 +253,8 @@ impl Group {
         let counted = if open.is_empty() { &self.grievances } else { &open };
         self.finding.confidence =
             counted.iter().map(|&(_, confidence)| confidence).min().unwrap_or(Confidence::Certain);
-        self.finding.affected = Affected::of(counted.iter().filter_map(|(remedy, _)| remedy.grievance()), names);
         let told: Vec<Grievance> = counted.iter().filter_map(|(remedy, _)| remedy.grievance()).copied().collect();
+        self.finding.affected = Affected::of(&told, names);
         self.tell_of_others(&told, lendings, names);
         self.tell_of_secured(&told, clients);
         self.tell_of_restart(lendings);
@@ -262,36 +266,40 @@ impl Group {
         }
         self.tell_of_proxies(clients);
         self.doubt_one_of_several(clients);
+        if self.finding.severity == Severity::Failure && self.is_open_to_doubt(&open, clients) {
+            self.finding.confidence = Confidence::Likely;
+        }
+        self.tell_of_lost_packets(clients.coverage());
+        self.finding.frames = in_order(std::mem::take(&mut self.finding.frames));
+    }
+
+    /// Whether what would show that nothing was amiss, or was got over, may have been there all the same; `open` is what nobody is known to have got over.
+    fn is_open_to_doubt(&self, open: &[(Remedy, Confidence)], clients: &Clients) -> bool {
         // where the clock was set back, nobody can say what came after
         let unsure = |from: &Grievance| clients.coverage().is_out_of_order(from.at);
-        if self.finding.severity == Severity::Failure
-            && self.remedies().all(|remedy| remedy.grievance().is_some_and(unsure))
-        {
-            self.finding.confidence = Confidence::Likely;
-        }
-        // where frames are missing, so may be the ones that were looked for
-        let absent = clients.coverage().may_miss_some() && ABOUT_ABSENCE.contains(&self.finding.id);
-        if absent && self.finding.severity == Severity::Failure {
-            self.finding.confidence = Confidence::Likely;
-        }
-        if absent && clients.coverage().lost() > 0 {
-            let packets = match clients.coverage().lost() {
-                1 => "a packet".to_owned(),
-                many => format!("packets ({many})"),
-            };
+        // of clients for which there was no room, nobody can say that they never recovered
+        let untold = |remedy: &Remedy| remedy.grievance().is_none_or(|from| !clients.knows(from.client));
+        self.may_have_been_missed(clients.coverage())
+            || self.remedies().all(|remedy| remedy.grievance().is_some_and(unsure))
+            || clients.dropped() > 0 && open.iter().all(|(remedy, _)| untold(remedy))
+    }
+
+    /// Whether it speaks of what is not there, and frames are missing, which may be the ones that were looked for.
+    fn may_have_been_missed(&self, coverage: &Coverage) -> bool {
+        coverage.may_miss_some() && ABOUT_ABSENCE.contains(&self.finding.id)
+    }
+
+    fn tell_of_lost_packets(&mut self, coverage: &Coverage) {
+        let packets = match coverage.lost() {
+            0 => return,
+            1 => "a packet".to_owned(),
+            many => format!("packets ({many})"),
+        };
+        if self.may_have_been_missed(coverage) {
             self.finding.text.explanation += &format!(
                 " By its own count the capture lost {packets} that it should have held: what is missing may be among them."
             );
         }
-        // of clients for which there was no room, nobody can say that they never recovered
-        let untold = |remedy: &Remedy| remedy.grievance().is_none_or(|from| !clients.knows(from.client));
-        if clients.dropped() > 0
-            && self.finding.severity == Severity::Failure
-            && open.iter().all(|(remedy, _)| untold(remedy))
-        {
-            self.finding.confidence = Confidence::Likely;
-        }
-        self.finding.frames = in_order(std::mem::take(&mut self.finding.frames));
     }
 }
 
