@@ -399,6 +399,25 @@ fn a_server_that_nobody_else_asks_more_than_once_is_not_said_to_hang() {
 }
 
 #[test]
+fn one_client_that_is_seen_on_both_sides_of_its_nat_is_not_two_that_ask_in_vain() {
+    const INSIDE: &str = "192.168.1.5:5000";
+    const OUTSIDE: &str = "198.51.100.7:62000";
+    let mut scene = server_with(5);
+    let sent = scene.at_ms(20_000).allocate(INSIDE, SERVER);
+    for time in [20_000, 20_500, 21_500, 23_500, 27_500, 35_500, 51_500] {
+        scene.at_ms(time);
+        if time > 20_000 {
+            scene.retransmit(&sent);
+        }
+        scene.after_us(300).forwarded(&sent, OUTSIDE, SERVER);
+    }
+    refreshes(scene.at_ms(70_000));
+    let report = after_a_while(&mut scene);
+    let found = finding(&report, "turn-no-response");
+    assert_says(&found.title, "though it answers other clients");
+}
+
+#[test]
 fn clients_that_do_not_trust_a_servers_certificate_are_one_finding_beside_those_that_do() {
     let mut scene = Scene::new();
     for host in 1..=6 {

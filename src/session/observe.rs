@@ -309,8 +309,9 @@ impl Session {
                     // an answer that was there before the request is one to another with the same id
                     let answered_beyond = beyond.filter(|answer| answer.time >= leg.first.time);
                     let exchange = Exchange { answered_beyond, ..leg.exchange(id, &flow.ends, leg.asked(), watched) };
-                    // who asks once may have left; over TCP nobody asks twice (RFC 8489 §6.2.2)
-                    if exchange.is_unanswered() && (exchange.again_total > 0 || conversation.transport.is_stream()) {
+                    // who asks once may have left; over TCP nobody asks twice (RFC 8489 §6.2.2); the other side of a NAT is nobody else
+                    let waits = exchange.again_total > 0 || conversation.transport.is_stream();
+                    if exchange.is_unanswered() && waits && flow.twin_of.is_none() {
                         self.servers.in_vain(conversation, [exchange.first.time, exchange.last.time]);
                     }
                     self.rooms.keep(conversation, exchange, leg.flow);
