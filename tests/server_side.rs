@@ -461,6 +461,7 @@ fn a_server_that_takes_no_connections_any_more_is_told_by_those_clients_too_that
     assert_eq!((found.severity, found.affected.clients_total), (Severity::Failure, 1), "{}", report.headline);
     assert_says(&found.title, "203.0.113.1:5349 refuses TCP connections: the SYN of 192.0.2.4 is answered by a reset");
     assert_says(&found.explanation, "It took other connections in this capture");
+    assert_says(&found.explanation, "or a firewall rejects this one in its name");
 }
 
 /// Clients of a conference server, of which these hear no more of it after half a minute, and of these the ones that go on elsewhere.

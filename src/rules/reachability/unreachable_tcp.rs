@@ -146,21 +146,7 @@ fn text(attempt: &Attempt, how: How, by_port: bool, listed: &str, view: &View<'_
             }
         }
         _ => {
-            let (why, fix) = if took_others(attempt, view) {
-                (
-                    "It took other connections in this capture: it was stopped or restarted in between, or it limits them.",
-                    format!(
-                        "Look in the log of {server} at that time whether it was stopped or restarted, and how many connections it allows."
-                    ),
-                )
-            } else {
-                (
-                    "No process listens on that port of the server's host, or a firewall rejects in its name.",
-                    format!(
-                        "Let the TURN server listen on {server} over TCP, or correct address, port and transport in the client's TURN URL."
-                    ),
-                )
-            };
+            let (why, fix) = rejection(attempt, view);
             Text {
                 title: format!("{server} refuses TCP connections: the SYN of {client} is answered by a reset"),
                 explanation: format!(
@@ -170,6 +156,26 @@ fn text(attempt: &Attempt, how: How, by_port: bool, listed: &str, view: &View<'_
             }
         }
     }
+}
+
+/// What a reset in place of a connection comes from, and what to do about it.
+fn rejection(attempt: &Attempt, view: &View<'_>) -> (&'static str, String) {
+    let (client, server) = (attempt.client, attempt.server);
+    if took_others(attempt, view) {
+        return (
+            "It took other connections in this capture: it was stopped or restarted in between, it limits them, or a firewall rejects this one in its name.",
+            format!(
+                "Look in the log of {server} at that time whether it was stopped or restarted, and how many connections it allows; and at firewalls on the way \
+                 for rules that apply to {client}."
+            ),
+        );
+    }
+    (
+        "No process listens on that port of the server's host, or a firewall rejects in its name.",
+        format!(
+            "Let the TURN server listen on {server} over TCP, or correct address, port and transport in the client's TURN URL."
+        ),
+    )
 }
 
 /// Whether the server took a TCP connection of anybody, that the capture shows.
