@@ -440,6 +440,39 @@ fn clients_that_do_not_trust_a_servers_certificate_are_one_finding_beside_those_
     assert_says(&found.explanation, "In this capture 4 other clients completed TLS with 203.0.113.1");
 }
 
+/// So many clients complete TLS with a server and reject its certificate a minute later, but for those `still`.
+fn certificate_changed(clients: u8, still: &[u8]) -> Report {
+    let mut scene = Scene::new();
+    for (round, host) in (0..2_u64).flat_map(|round| (1..=clients).map(move |host| (round, host))) {
+        scene.at_ms(round * 60_000 + u64::from(host) * 1_000);
+        let mut tls = Tls::open(&mut scene, &format!("192.0.2.{host}:{}", 5000 + round), "203.0.113.1:5349");
+        if round == 0 || still.contains(&host) {
+            tls.complete(&mut scene, &Offer::named("turn.example.org"));
+            tls.talk(&mut scene, 3);
+        } else {
+            tls.hello(&mut scene, &Offer::named("turn.example.org"));
+            tls.server_flight(&mut scene);
+            tls.alert(&mut scene, 0, 48);
+        }
+        tls.tcp.close(&mut scene, 0);
+    }
+    after_a_while(&mut scene)
+}
+
+#[test]
+fn clients_that_completed_tls_until_a_time_and_then_none_say_that_something_was_changed() {
+    for (clients, whom) in [(1, "192.0.2.1"), (4, "4 of these clients")] {
+        let report = certificate_changed(clients, &[]);
+        let found = finding(&report, "tls-certificate-rejected");
+        assert_says(&found.explanation, &format!(" {whom} completed TLS with 203.0.113.1 before, the last time"));
+        assert_says(&found.fix, "See what was changed at that time");
+    }
+    let report = certificate_changed(4, &[3]);
+    let found = finding(&report, "tls-certificate-rejected");
+    assert_says(&found.explanation, "In this capture 1 other client completed TLS with 203.0.113.1");
+    assert!(!found.fix.contains("at that time"), "{}", found.fix);
+}
+
 #[test]
 fn a_server_that_takes_no_connections_any_more_is_told_by_those_clients_too_that_it_served_before() {
     let mut scene = Scene::new();

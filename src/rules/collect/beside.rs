@@ -79,19 +79,33 @@ impl Group {
         }
     }
 
-    /// Tells how many others agreed on TLS with the same host.
+    /// Tells who agreed on TLS with the same host: these clients before, or how many others.
     pub(super) fn tell_of_secured(&mut self, grievances: &[Grievance], clients: &Clients) {
         if !ABOUT_TLS.contains(&self.finding.id) {
             return;
         }
         let Some(host) = self.finding.subject.server.map(|server| server.0.ip()) else { return };
         let these: HashSet<IpAddr> = grievances.iter().map(|from| from.client).collect();
-        let others = clients.encrypted().secured_with(host).filter(|client| !these.contains(client)).count();
-        if others > 0 {
-            self.finding.text.explanation += &format!(
-                " In this capture {} completed TLS with {host}, on this port or another.",
-                counted(others as u64, "other client")
+        let (known, others): (Vec<_>, Vec<_>) =
+            clients.encrypted().secured_with(host).partition(|(client, _)| these.contains(client));
+        let first = grievances.iter().map(|from| from.met).min();
+        let last = known.iter().chain(&others).map(|&(_, at)| at).max();
+        let text = &mut self.finding.text;
+        if let Some((first, last)) = first.zip(last).filter(|(first, last)| last < first && !known.is_empty()) {
+            let whom = match (known.as_slice(), these.len()) {
+                ([(client, _)], 1) => client.to_string(),
+                (many, _) => format!("{} of these clients", many.len()),
+            };
+            text.explanation += &format!(
+                " {whom} completed TLS with {host} before, the last time {} before the first that failed, and nobody did after it: the server's TLS was \
+                 changed in between, or what it is judged by.",
+                how_long(first.since(last))
             );
+            text.fix += " See what was changed at that time.";
+        } else if !others.is_empty() {
+            let others = counted(others.len() as u64, "other client");
+            text.explanation +=
+                &format!(" In this capture {others} completed TLS with {host}, on this port or another.");
         }
     }
 }

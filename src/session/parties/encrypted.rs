@@ -104,9 +104,9 @@ impl Encrypted {
         self.secured.contains_key(&(client, server))
     }
 
-    /// The clients that ever completed a TLS connection to the host.
-    pub fn secured_with(&self, server: IpAddr) -> impl Iterator<Item = IpAddr> + '_ {
-        self.secured.keys().filter(move |(_, known)| *known == server).map(|&(client, _)| client)
+    /// The clients that ever completed a TLS connection to the host, and when last.
+    pub fn secured_with(&self, server: IpAddr) -> impl Iterator<Item = (IpAddr, Timestamp)> + '_ {
+        self.secured.iter().filter(move |((_, known), _)| *known == server).map(|(&(client, _), &at)| (client, at))
     }
 
     /// Whether a host that is taken for a TURN server over TLS answered application data of the client after `at`. What it said is not known.
