@@ -4,7 +4,8 @@
 
 mod support;
 
-use support::analyze::{assert_says, finding, report};
+use support::analyze::{assert_says, finding, ids, report};
+use support::dtls::{self, Shake};
 use support::tcp::Tcp;
 use support::tls::{Offer, Tls};
 use support::*;
@@ -438,6 +439,42 @@ fn clients_that_do_not_trust_a_servers_certificate_are_one_finding_beside_those_
     assert_eq!((found.id.as_ref(), found.occurrences), ("tls-certificate-rejected", 2));
     assert_eq!(found.affected.clients_total, 2);
     assert_says(&found.explanation, "In this capture 4 other clients completed TLS with 203.0.113.1");
+}
+
+/// Hosts that begin DTLS with others and are answered with an alert: who with whom, and which.
+fn refused_dtls(pairs: &[(&str, &str, u8)]) -> Report {
+    let mut scene = Scene::new();
+    for (number, (client, server, alert)) in (0_u8..).zip(pairs) {
+        scene.after_ms(1_000);
+        let mut shake = Shake::between(*client, *server);
+        shake
+            .client_says(&mut scene, |end| end.client_hello(&dtls::Offer { random: number, ..dtls::Offer::default() }));
+        shake.server_says(&mut scene, |end| end.alert(2, *alert));
+    }
+    after_a_while(&mut scene)
+}
+
+#[test]
+fn what_several_meet_with_one_host_is_one_finding_of_that_host() {
+    let (hosts, one) = (["192.0.2.1:5000", "192.0.2.2:5000", "192.0.2.3:5000", "192.0.2.4:5000"], "203.0.113.9:10000");
+    for is_asked in [true, false] {
+        let pairs = hosts.map(|host| if is_asked { (host, one, 40) } else { (one, host, 40) });
+        let report = refused_dtls(&pairs);
+        let [found] = &report.findings[..] else { panic!("{:?}", ids(&report)) };
+        assert_eq!((&*found.id, found.severity, found.occurrences), ("dtls-handshake-failure", Severity::Failure, 4));
+        assert_says(&found.explanation, "3 others met the same with it: it is 203.0.113.9 itself");
+    }
+    for (name, pairs) in [
+        ("two hosts", &hosts.map(|host| (host, one, 40))[..2]),
+        ("another alert each", &[(hosts[0], one, 40), (hosts[1], one, 70), (hosts[2], one, 71)]),
+        (
+            "three calls of one host",
+            &[(hosts[0], one, 40), (hosts[0], "203.0.113.9:10001", 40), (hosts[0], "203.0.113.9:10002", 40)],
+        ),
+    ] {
+        let report = refused_dtls(pairs);
+        assert!(report.findings.iter().all(|found| !found.explanation.contains("others met")), "{name}");
+    }
 }
 
 /// So many clients complete TLS with a server and reject its certificate a minute later, but for those `still`.
