@@ -120,7 +120,7 @@ impl Given {
 pub(super) fn slurp(path: &Path, most: usize) -> Result<Secret, Error> {
     let bytes = head_of(path, most)?;
     if bytes.expose().len() > most {
-        let what = format_args!("larger than {} MiB", most >> 20);
+        let what = format!("larger than {} MiB", most >> 20);
         return Err(Error::new(path.display().to_string(), what, "give the part of it that is needed"));
     }
     Ok(bytes)

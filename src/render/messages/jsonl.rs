@@ -177,7 +177,10 @@ fn name(attribute: &Attribute<'_>, message: &Message<'_>) -> Option<&'static str
 /// A value: by hand where it is of a frequent kind.
 fn value(out: &mut Vec<u8>, value: &Value<'_>) {
     match *value {
-        Value::Text(bytes) if let Ok(text) = std::str::from_utf8(bytes) => json_string(out, text),
+        Value::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => json_string(out, text),
+            Err(_) => rare(out, value),
+        },
         Value::Bytes(bytes) | Value::Opaque(bytes) => {
             out.push(b'"');
             hex(out, bytes);
@@ -192,13 +195,16 @@ fn value(out: &mut Vec<u8>, value: &Value<'_>) {
             self::number(out, u64::from(number))
         }
         Value::Error(error) => error_code(out, error),
-        ref other => {
-            let start = out.len();
-            if crate::render::json::compact(out, other).is_err() {
-                out.truncate(start);
-                out.extend_from_slice(b"null");
-            }
-        }
+        _ => rare(out, value),
+    }
+}
+
+/// A value of a kind that is not frequent.
+fn rare(out: &mut Vec<u8>, value: &Value<'_>) {
+    let start = out.len();
+    if crate::render::json::compact(out, value).is_err() {
+        out.truncate(start);
+        out.extend_from_slice(b"null");
     }
 }
 

@@ -16,13 +16,17 @@ pub(super) fn is_signed_right(ice: &IceSession, agent: usize) -> bool {
 pub(super) fn misfit(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
     let Signed { verified, mismatched } = ice.agent(1 - agent).signed;
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
-    match (ice.agent(agent).checks, verified, mismatched) {
-        (0, ..) => String::new(),
-        _ if let Some(lacking) = nameless(ice, agent, view) => lacking,
+    if ice.agent(agent).checks == 0 {
+        return String::new();
+    }
+    if let Some(lacking) = nameless(ice, agent, view) {
+        return lacking;
+    }
+    match (verified, mismatched) {
         _ if is_unsigned(&ice.agent(agent).integrity, view) => format!(
             " The checks of {from} carry no MESSAGE-INTEGRITY, and an agent takes none that is not signed (RFC 8445 §7.3)."
         ),
-        (_, 0, 1..) => nearly(ice, agent, view).unwrap_or_else(|| {
+        (0, 1..) => nearly(ice, agent, view).unwrap_or_else(|| {
             format!(" The checks of {from} do not verify with the password given for that user fragment of {to}.")
         }),
         _ => nearly(ice, agent, view).unwrap_or_default(),
