@@ -115,6 +115,8 @@ fn a_server_that_answered_others_before_may_have_stopped() {
         "{}",
         found.title
     );
+    assert!(found.title.ends_with("went unanswered, though it was heard 1 second before"), "{}", found.title);
+    assert_says(&found.explanation, "It stopped since then, or the way to it was closed");
     assert_says(&found.fix, "check that the server runs");
 }
 

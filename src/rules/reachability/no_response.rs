@@ -6,7 +6,7 @@ use crate::event::Connection;
 use crate::frame::{Seen, in_order};
 use crate::net::{Scope, ServerAddress, Transport};
 use crate::rules::denied::redirect;
-use crate::rules::evidence::{counted, filter_of, frames, frames_of};
+use crate::rules::evidence::{counted, filter_of, frames, frames_of, how_long};
 use crate::rules::nat::own_outside;
 use crate::rules::travel;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
@@ -279,6 +279,8 @@ struct Signs {
     lends_nothing: bool,
     drops_signed: bool,
     serves: Option<Serves>,
+    /// How long before it was asked the server was heard last.
+    heard: Option<Span>,
 }
 
 fn text(
@@ -295,6 +297,7 @@ fn text(
         lends_nothing: knows_binding_only(conversation),
         drops_signed: is_signed_only(conversation, asked),
         serves,
+        heard: heard_before(conversation, asked, view),
     };
     let over = asked.iter().map(|exchange| exchange.last.time).max().zip(asked.first()).map(|(last, first)| {
         let over = last.since(first.first.time);
@@ -318,6 +321,7 @@ fn text(
     };
     let nobody = match signs.serves {
         Some(Serves::Nobody(silence)) => format!(" {}", hung::told(silence, server)),
+        _ if signs.heard.is_some() => " It stopped since then, or the way to it was closed.".to_owned(),
         _ => String::new(),
     };
     let way = travel::of_requests(conversation, asked, view);
@@ -328,7 +332,10 @@ fn text(
         _ if !way.title.is_empty() => way.title,
         Some(Serves::Nobody(_)) => ", nor anybody else in that time".to_owned(),
         None if signs.header.is_some() => ", behind a header of the PROXY protocol".to_owned(),
-        None => others.first().map(|other| format!(", while {other}")).unwrap_or_default(),
+        None => match signs.heard {
+            Some(ago) => format!(", though it was heard {} before", how_long(ago)),
+            None => others.first().map(|other| format!(", while {other}")).unwrap_or_default(),
+        },
     };
     Text {
         title: title(conversation, method, sent, &signs) + &besides,
@@ -456,9 +463,16 @@ fn whom_it_serves(conversation: &Conversation, asked: &[&Exchange], view: &View<
     if let Some(Meanwhile::Nobody(silence)) = hung::meanwhile(conversation, asked, view) {
         return Some(Serves::Nobody(silence));
     }
-    let serves = view.session.servers().answered_after(server, conversation.transport, since);
-    let same = || view.session.clients().was_answered(client, server.0);
-    serves.then(|| if same() { Serves::TheSameHost } else { Serves::OtherClients })
+    view.session.servers().last_heard(server, conversation.transport).filter(|last| *last > since)?;
+    let same = view.session.clients().was_answered(client, server.0);
+    Some(if same { Serves::TheSameHost } else { Serves::OtherClients })
+}
+
+/// How long before it was asked in vain a server was heard last by anybody, over the same transport.
+fn heard_before(conversation: &Conversation, asked: &[&Exchange], view: &View<'_>) -> Option<Span> {
+    let last = view.session.servers().last_heard(conversation.server, conversation.transport)?;
+    let ago = asked.first()?.first.time.since(last);
+    (conversation.answered == 0 && ago >= Span::default()).then_some(ago)
 }
 
 /// Who answered instead: other transports and ports of the same server first.

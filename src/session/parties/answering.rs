@@ -87,9 +87,9 @@ impl Answering {
         }
     }
 
-    /// Whether a server answered anybody after a time.
-    pub(super) fn after(&self, server: ServerAddress, transport: Transport, time: Timestamp) -> bool {
-        self.known.get(&(server, transport)).is_some_and(|known| known.last > time)
+    /// When a server was heard last.
+    pub(super) fn last(&self, server: ServerAddress, transport: Transport) -> Option<Timestamp> {
+        self.known.get(&(server, transport)).map(|known| known.last)
     }
 
     /// What a server did between two times, at which a client asked it in vain; `None` where that is not known.
@@ -212,10 +212,9 @@ mod tests {
     #[test]
     fn servers_and_times_are_known_as_long_as_there_is_room() {
         let mut answering = answering(&[0, 1_500], (2, 0, 0));
-        assert!(answering.after(server(), Transport::Udp, at(1_499)));
-        assert!(!answering.after(server(), Transport::Udp, at(1_500)));
+        assert_eq!(answering.last(server(), Transport::Udp), Some(at(1_500)));
         answering.add(server(), Transport::Tcp, at(0));
-        assert!(!answering.after(server(), Transport::Tcp, at(-1)), "one transport of one server");
+        assert_eq!(answering.last(server(), Transport::Tcp), None, "one transport of one server");
         for second in 0..10_000 {
             let times = [at(second * 1_000); 2];
             answering.in_vain(server(), Transport::Udp, client(3), times);

@@ -208,10 +208,10 @@ impl Servers {
         self.answering.in_vain(server, transport, client, times);
     }
 
-    /// Whether a server answered anybody over a transport after a time.
+    /// When anybody heard a server over a transport last.
     #[must_use]
-    pub fn answered_after(&self, server: ServerAddress, transport: Transport, time: Timestamp) -> bool {
-        self.answering.after(server, transport, time)
+    pub fn last_heard(&self, server: ServerAddress, transport: Transport) -> Option<Timestamp> {
+        self.answering.last(server, transport)
     }
 
     /// What the server of a conversation did for anybody between two times, at which its client asked it in vain; `None` where that is not known, and where
