@@ -60,11 +60,10 @@ impl Group {
             && taken >= MANY
             && let Some(ago) = taken_until(told.server, grievances, lendings)
         {
-            tell_of_change(finding, ago, taken);
-        } else if finding.id == REJECTED
-            && finding.text.title.ends_with(OPEN)
-            && !tell_of_user(finding, &told, lendings)
-        {
+            return tell_of_change(finding, ago, taken);
+        }
+        let is_open = finding.id == REJECTED && finding.text.title.ends_with(OPEN);
+        if is_open && !tell_of_user(finding, &told, lendings) {
             tell_of_takers(finding, told.server, &refused, lendings);
         }
         let others = lendings.beside(told.server, &these);
