@@ -11,8 +11,8 @@ use std::net::IpAddr;
 
 /// The finding that the server does not take a user's password.
 const REJECTED: &str = "turn-integrity-rejected";
-/// Findings that the server does not take what a client shows for itself.
-const ABOUT_CREDENTIALS: &[&str] = &[REJECTED, "turn-unknown-user", "turn-credential-expired", "turn-realm-mismatch"];
+/// Findings that the server does not take what a client shows for itself, for no reason of that client alone, as that its time is over.
+const ABOUT_CREDENTIALS: &[&str] = &[REJECTED, "turn-unknown-user", "turn-realm-mismatch"];
 /// So many clients do not all begin to show something wrong at once.
 const MANY: usize = 3;
 /// Findings in which it makes a difference whether others fare better.
