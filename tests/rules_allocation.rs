@@ -191,6 +191,34 @@ fn allocations_that_clients_of_several_networks_lose_at_once_are_the_servers_los
     }
 }
 
+#[test]
+fn a_server_that_keeps_the_relays_of_others_was_not_restarted() {
+    let told = |others: usize| {
+        let mut scene = Scene::new();
+        let clients =
+            ["198.51.100.1:5000", "192.0.2.1:5000", "203.0.113.1:5000", "203.0.113.9:5000", "203.0.113.99:5000"];
+        let (lose, keep) = clients.split_at(3);
+        for (number, client) in clients.iter().enumerate() {
+            let relayed = format!("10.88.246.156:{}", 24_001 + number);
+            scene.after_ms(10).allocation(*client, SERVER, &alice(), "nonce", &*relayed);
+        }
+        for client in clients {
+            let refresh = scene.after_ms(100_000).refresh(client, SERVER, &alice(), "nonce", 600);
+            scene.after_ms(10).granted(&refresh, Some(600), &alice());
+        }
+        for client in lose {
+            let refresh = scene.after_ms(100_000).refresh(*client, SERVER, &alice(), "nonce", 600);
+            scene.after_ms(10).refuse(&refresh, 437, "Invalid allocation");
+        }
+        for client in &keep[..others] {
+            scene.after_ms(10).talk(client, SERVER, &alice(), "nonce", (0x4000, "198.51.100.99:7000"), 5);
+        }
+        finding(&report(&later(&mut scene)), "turn-allocation-gone").explanation.clone()
+    };
+    assert_says(&told(0), "3 clients of 3 public networks lost theirs");
+    assert!(!told(2).contains("at about the same time"));
+}
+
 /// What is said of a Refresh that is refused long before the end, where the client is then seen as `mapped`, and whether its port was closed.
 fn told_of_a_loss(mapped: &str, stopped: bool) -> String {
     let mut scene = allocated();

@@ -26,10 +26,15 @@ impl Group {
         if self.finding.id != GONE || !self.finding.key.ends_with(LOST) {
             return;
         }
-        let clients = self.lost_at_once();
+        let lost = self.lost_at_once();
+        let (Some((first, _)), Some((last, _))) = (lost.first(), lost.last()) else { return };
+        let clients: HashSet<IpAddr> = lost.iter().map(|(_, client)| *client).collect();
         let networks: HashSet<Network> = clients.iter().map(|client| Network::around(*client)).collect();
         let (clients, networks) = (clients.len(), networks.len());
-        if networks < MANY || clients * SHARE < lendings.clients(server.0) {
+        if networks < MANY
+            || clients * SHARE < lendings.clients(server.0)
+            || lendings.has_outlasting(server.0, last.before(WITHIN), *first)
+        {
             return;
         }
         self.finding.text.explanation += &format!(
@@ -38,8 +43,8 @@ impl Group {
         );
     }
 
-    /// The clients at public addresses whose allocations were lost at one time, that of the most clients.
-    fn lost_at_once(&self) -> HashSet<IpAddr> {
+    /// When clients at public addresses found that their allocations were lost, in order: those that did so at one time, that of the most clients.
+    fn lost_at_once(&self) -> Vec<(Timestamp, IpAddr)> {
         let public =
             self.remedies().filter_map(Remedy::grievance).filter(|from| Scope::of(from.client) == Scope::Public);
         let mut lost: Vec<(Timestamp, IpAddr)> = public.map(|from| (from.at, from.client)).collect();
@@ -60,6 +65,6 @@ impl Group {
                 (most, at_once) = (times.len(), since..place + 1);
             }
         }
-        lost.get(at_once).into_iter().flatten().map(|(_, client)| *client).collect()
+        lost.get(at_once).unwrap_or_default().to_vec()
     }
 }

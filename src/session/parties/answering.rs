@@ -20,7 +20,7 @@ const MAX_SPANS: usize = 128;
 /// What a server did for anybody in a time in which somebody asked it in vain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meanwhile {
-    /// It answered others.
+    /// It sent something to somebody.
     Answered,
     /// It answered nobody, though another client asked it, too.
     Nobody(Silence),

@@ -63,6 +63,16 @@ impl Lendings<'_> {
         self.clients(server).saturating_sub(self.among(server, these).count())
     }
 
+    /// Whether a relay that it gave a client up to one time carried data both ways after another.
+    #[must_use]
+    pub fn has_outlasting(&self, server: Endpoint, given: Timestamp, after: Timestamp) -> bool {
+        self.clients.outcomes.values().any(|outcome| {
+            let place = outcome.place(server);
+            let mut of_server = outcome.grants().iter().filter(|grant| Some(grant.server) == place);
+            of_server.any(|grant| (NEVER < grant.allocated && grant.allocated <= given) && grant.relayed > after)
+        })
+    }
+
     /// Whether it took a time-limited credential, as far as its name tells.
     #[must_use]
     pub fn takes_limited(&self, server: Endpoint) -> bool {
