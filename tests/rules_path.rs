@@ -81,7 +81,7 @@ fn a_server_that_answers_other_clients_meanwhile_is_not_to_be_started() {
     works(&mut scene, SERVER);
     let report = report(&wait(&mut scene).pcap());
     let found = finding(&report, "turn-no-response");
-    assert!(found.title.ends_with("over UDP, though it answers other clients"), "{}", found.title);
+    assert!(found.title.ends_with("over UDP, though it serves other clients"), "{}", found.title);
     assert_says(&found.fix, "what is different about 172.16.84.124");
     assert!(!found.fix.contains("check that the server runs"), "{}", found.fix);
 }
@@ -100,7 +100,7 @@ fn a_server_that_begins_to_answer_another_client_is_known_to_while_that_goes_on(
     }
     let report = report(&scene.pcap());
     let found = finding(&report, "turn-no-response");
-    assert!(found.title.ends_with("over UDP, though it answers other clients"), "{}", found.title);
+    assert!(found.title.ends_with("over UDP, though it serves other clients"), "{}", found.title);
 }
 
 #[test]

@@ -341,7 +341,7 @@ fn refreshes(scene: &mut Scene) {
 
 #[test]
 fn a_server_that_answers_nobody_for_a_while_is_told_of_and_not_the_clients_that_ask_it_then() {
-    for (served, when) in [(&[70][..], "before and afterwards it answered."), (&[], "before it answered.")] {
+    for (served, when) in [(&[70][..], "before and afterwards it was heard."), (&[], "before it was heard.")] {
         let report = unanswered_while_another(refreshes, served);
         let told: Vec<&Finding> = report.findings.iter().filter(|found| found.id == "turn-no-response").collect();
         assert_eq!(told.len(), 2, "{}", report.headline);
@@ -373,7 +373,7 @@ fn a_server_that_answers_others_meanwhile_runs() {
             let is_told = |found: &&Finding| found.subject.client.is_some_and(|known| known.to_string() == client);
             told.clone().find(is_told).unwrap_or_else(|| panic!("{client}: {}", report.headline))
         };
-        assert_says(&of("198.51.100.7:5000").title, "though it answers other clients");
+        assert_says(&of("198.51.100.7:5000").title, "though it serves other clients");
         let stopped = &of("192.0.2.1:5000").explanation;
         assert_says(stopped, "The server was heard on other ways meanwhile, so that it is this one that is closed");
     }
@@ -415,7 +415,7 @@ fn one_client_that_is_seen_on_both_sides_of_its_nat_is_not_two_that_ask_in_vain(
     refreshes(scene.at_ms(70_000));
     let report = after_a_while(&mut scene);
     let found = finding(&report, "turn-no-response");
-    assert_says(&found.title, "though it answers other clients");
+    assert_says(&found.title, "though it serves other clients");
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(super) fn told(silence: Silence, server: ServerAddress) -> String {
         _ => "afterwards",
     };
     format!(
-        "In that time the capture holds nothing that {server} sent to anybody, though others asked it, too; {when} it answered."
+        "In that time the capture holds nothing that {server} sent to anybody, though others asked it, too; {when} it was heard."
     )
 }
 

@@ -327,7 +327,7 @@ fn text(
     let way = travel::of_requests(conversation, asked, view);
     let (led, otherwise) = redirect::sent_here(conversation, view);
     let besides = match signs.serves {
-        Some(Serves::OtherClients) => format!("{}, though it answers other clients", way.title),
+        Some(Serves::OtherClients) => format!("{}, though it serves other clients", way.title),
         Some(Serves::TheSameHost) => format!("{}, though it answers other requests of the same host", way.title),
         _ if !way.title.is_empty() => way.title,
         Some(Serves::Nobody(_)) => ", nor anybody else in that time".to_owned(),
@@ -453,7 +453,7 @@ enum Serves {
     Nobody(Silence),
 }
 
-/// Whom a server answered over the same transport after it was first asked in vain in this conversation, in which it never answered.
+/// Whom a server served over the same transport after it was first asked in vain in this conversation, in which it never answered.
 fn whom_it_serves(conversation: &Conversation, asked: &[&Exchange], view: &View<'_>) -> Option<Serves> {
     let (client, server) = (conversation.client.0.ip(), conversation.server);
     let since = asked.first()?.first.time;

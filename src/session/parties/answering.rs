@@ -22,32 +22,32 @@ const MAX_SPANS: usize = 128;
 pub enum Meanwhile {
     /// It sent something to somebody.
     Answered,
-    /// It answered nobody, though another client asked it, too.
+    /// It sent nothing to anybody, though another client asked it, too.
     Nobody(Silence),
 }
 
-/// When a server that answered nobody for a while did answer: before, or afterwards.
+/// When a server that sent nothing for a while was heard: before, or afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Silence {
-    /// Whether it had answered before.
+    /// Whether it was heard before.
     pub before: bool,
-    /// Whether it answered again, as far as is known by now.
+    /// Whether it was heard again, as far as is known by now.
     pub after: bool,
 }
 
-/// The answers of all servers, by the transport over which they came.
+/// When all servers were heard, by the transport over which they were.
 #[derive(Debug)]
 pub(super) struct Answering {
-    known: HashMap<(ServerAddress, Transport), Answers>,
+    known: HashMap<(ServerAddress, Transport), Heard>,
     max: usize,
 }
 
-/// The answers of one server.
+/// When one server was heard.
 #[derive(Debug)]
-struct Answers {
+struct Heard {
     first: Timestamp,
     last: Timestamp,
-    /// The seconds in which it answered, a bit each.
+    /// The seconds in which it was heard, a bit each.
     seconds: BTreeMap<i64, u64>,
     /// The first second of which this is known.
     since: i64,
@@ -61,9 +61,9 @@ impl Answering {
         Answering { known: HashMap::new(), max }
     }
 
-    /// A server answers.
+    /// A server answers, or sends anything else.
     pub(super) fn add(&mut self, server: ServerAddress, transport: Transport, at: Timestamp) {
-        if let Some(known) = self.known.entry_up_to(self.max, (server, transport), || Answers::new(at)) {
+        if let Some(known) = self.known.entry_up_to(self.max, (server, transport), || Heard::new(at)) {
             known.last = known.last.max(at);
             known.mark(at.seconds());
         }
@@ -115,9 +115,9 @@ impl Answering {
     }
 }
 
-impl Answers {
+impl Heard {
     fn new(first: Timestamp) -> Self {
-        Answers { first, last: first, seconds: BTreeMap::new(), since: i64::MIN, in_vain: BTreeMap::new() }
+        Heard { first, last: first, seconds: BTreeMap::new(), since: i64::MIN, in_vain: BTreeMap::new() }
     }
 
     fn mark(&mut self, second: i64) {
@@ -129,7 +129,7 @@ impl Answers {
         }
     }
 
-    /// Whether it answered in one of these seconds.
+    /// Whether it was heard in one of these seconds.
     fn any(&self, seconds: Range<i64>) -> bool {
         let is_one = |(word, bits): (&i64, &u64)| {
             (0..BITS).any(|bit| bits >> bit & 1 == 1 && seconds.contains(&(word * BITS + bit)))
