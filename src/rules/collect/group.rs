@@ -42,8 +42,9 @@ const ABOUT_ANSWERS: &[&str] = &[
     "ice-no-relay-candidate",
 ];
 
-/// Of how many other clients a finding can tell, should the first get over it.
+/// Of how many other clients a finding can tell, should the first get over it; and for how many it takes the trouble of putting that in words.
 const MAX_OTHERS: usize = 4;
+const MAX_WORDED: usize = 256;
 
 /// What can be told of a client that is not the first.
 #[derive(Debug)]
@@ -66,6 +67,8 @@ pub(super) struct Group {
     /// From how many occurrences on it is worth looking which of the later ones were got over.
     room_at: u64,
     others: Vec<Told>,
+    /// How many others there were words for.
+    worded: usize,
     pub(super) causes: &'static [&'static str],
     /// Ids of findings that it is the cause of, where they are about the same.
     pub(super) effects: &'static [&'static str],
@@ -105,6 +108,7 @@ impl Group {
             later: Vec::new(),
             room_at: 0,
             others: Vec::new(),
+            worded: 0,
             causes: seen.causes,
             effects: &[],
             remedied: false,
@@ -162,7 +166,8 @@ impl Group {
             widen(&mut self.finding.filter, seen.filter);
         } else if let Some(told) = self.others.iter_mut().find(|other| whom(&other.remedy) == whose) {
             widen(&mut told.filter, seen.filter);
-        } else if self.others.len() < MAX_OTHERS {
+        } else if self.others.len() < MAX_OTHERS && self.worded < MAX_WORDED {
+            self.worded += 1;
             let Occurrence { remedy, frames, filter, subject, .. } = seen;
             self.others.push(Told { remedy, text: text(), frames, filter, subject });
         }

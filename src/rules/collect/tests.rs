@@ -93,6 +93,23 @@ fn one_failure_stands_among_however_many_that_were_got_over() {
 }
 
 #[test]
+fn words_are_not_made_for_every_client_that_gets_over_it() {
+    let mut clients = Clients::new(1_000);
+    let (mut collector, mut worded) = (Collector::default(), 0);
+    for number in 0..1_000_u32 {
+        let from = Grievance { client: std::net::Ipv4Addr::from_bits(number).into(), ..grievance(10) };
+        clients.allocated(from.client, None, from.server, Timestamp(20));
+        let told = Occurrence { remedy: Remedy::Service(from), ..seen("x", 1, Severity::Failure) };
+        collector.add(told, || {
+            worded += 1;
+            Text::default()
+        });
+        collector.make_room(&clients);
+    }
+    assert!(worded < 300, "{worded}: some take a look at all that goes on");
+}
+
+#[test]
 fn a_client_that_is_known_failed_for_certain_though_others_found_no_room() {
     let confidence = |first: &str| {
         let mut clients = Clients::new(1);
