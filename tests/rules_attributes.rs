@@ -253,3 +253,46 @@ fn a_user_name_in_the_clear_where_its_hash_was_asked_for_is_warned_of() {
     });
     assert_eq!(ids(&support::analyze::report(&scene.pcap())), ["turn-challenge"]);
 }
+
+#[test]
+fn a_client_that_takes_the_offer_up_and_keeps_to_sha_1_was_not_bid_down() {
+    let scene = offered(ALGORITHMS, true, |request| {
+        let request = request.username("alice").realm(REALM).nonce(ALGORITHMS);
+        request.password_algorithms(&[2, 1]).password_algorithm(1).integrity(alice().key())
+    });
+    let report = report(&scene.pcap());
+    assert_eq!(report.verdict, Verdict::Healthy);
+    let told =
+        report.findings.iter().find(|finding| finding.id == "turn-bid-down").expect("the weaker choice is noted");
+    assert_says(&told.explanation, "the offer got through");
+    assert!(!told.explanation.contains("older than RFC 8489"), "{}", told.explanation);
+}
+
+/// A server repeats realm and nonce in other errors, too: only 401 and 438 carry the list (RFC 8489 §9.2.4).
+#[test]
+fn an_error_that_asks_for_no_credentials_need_not_list_the_algorithms() {
+    let mut scene = offered(ALGORITHMS, true, |request| {
+        let request = request.username("alice").realm(REALM).nonce(ALGORITHMS);
+        request
+            .password_algorithms(&[2, 1])
+            .password_algorithm(2)
+            .integrity_sha256(stun::sha256_key("alice", REALM, "secret"))
+    });
+    let refresh = Stun::request(method::REFRESH).lifetime(0).username("alice").realm(REALM).nonce(ALGORITHMS);
+    let refresh = refresh.password_algorithms(&[2, 1]).password_algorithm(2);
+    let refresh =
+        scene.after_ms(900).send(CLIENT, SERVER, refresh.integrity_sha256(stun::sha256_key("alice", REALM, "secret")));
+    scene.after_ms(10).refuse_with(&refresh, 400, "Bad Request", |answer| answer.realm(REALM).nonce(ALGORITHMS));
+    assert!(!ids(&report(&scene.pcap())).contains(&"turn-bid-down"));
+}
+
+#[test]
+fn who_hides_the_name_behind_its_hash_is_shown_by_the_hash() {
+    let scene = offered(ANONYMITY, false, |request| {
+        request.userhash("alice", REALM).realm(REALM).nonce(ANONYMITY).integrity(alice().key())
+    });
+    let report = report(&scene.pcap());
+    let user = report.allocations[0].username.as_deref().expect("the allocation has a user");
+    assert!(user.starts_with("hash ") && user.is_char_boundary(13), "{user:?}");
+    assert!(user[5..13].bytes().all(|byte| byte.is_ascii_hexdigit()), "{user:?}");
+}

@@ -177,13 +177,7 @@ impl View<'_> {
     #[must_use]
     pub fn user(&self, asked: &Asked) -> String {
         match (asked.user, asked.userhash) {
-            (None, Some(hash)) => {
-                let digits = self.session.names().bytes(hash).iter().take(4).fold(String::new(), |mut digits, byte| {
-                    let _ = write!(digits, "{byte:02x}");
-                    digits
-                });
-                format!("the user with hash {digits}…")
-            }
+            (None, Some(hash)) => format!("the user with {}", self.text(hash)),
             (user, _) => self.quoted(user),
         }
     }

@@ -49,18 +49,23 @@ enum Lesser {
     Stripped,
     /// Signed with SHA-1 alone.
     Sha1,
+    /// The same, of a client that takes the offer up otherwise: it names a password algorithm.
+    Kept,
     /// USERNAME in the clear.
     Username,
 }
 
 fn tell_bid_down(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
-    for lesser in [Lesser::Stripped, Lesser::Sha1, Lesser::Username] {
+    for lesser in [Lesser::Stripped, Lesser::Sha1, Lesser::Kept, Lesser::Username] {
         let all: Vec<&Exchange> =
             conversation.exchanges.iter().filter(|exchange| is_lesser(exchange, lesser)).collect();
         let Some(first) = all.first() else { continue };
         let mut seen = occurrence(BID_DOWN, conversation, &all, first, view);
         seen.key = format!("{} {lesser:?}", conversation.server);
-        seen.reference = "RFC 8489 §9.2.1";
+        (seen.severity, seen.reference) = match lesser {
+            Lesser::Kept => (Severity::Note, "RFC 8489 §9.2.5"),
+            Lesser::Stripped | Lesser::Sha1 | Lesser::Username => (Severity::Warning, "RFC 8489 §9.2.1"),
+        };
         out.add(seen, || bid_down_text(lesser, &all, conversation, view));
     }
 }
@@ -69,14 +74,18 @@ fn is_lesser(exchange: &Exchange, lesser: Lesser) -> bool {
     let asked = &exchange.asked;
     // a request carries the nonce that it was offered: its features hold even where the challenge is not in the capture
     let offered = asked.nonce_features.filter(|_| asked.is_signed() && !asked.truncated);
+    let is_sha1 = offered.is_some_and(|features| features.password_algorithms) && !asked.integrity_sha256;
     match lesser {
+        // other errors may repeat realm and nonce, but only these bring the list (RFC 8489 §9.2.4)
         Lesser::Stripped => exchange.answer.as_ref().is_some_and(|answer| {
             answer.is_challenge()
+                && matches!(answer.code, 401 | 438)
                 && !answer.truncated
                 && !answer.password_algorithms
                 && answer.nonce_features.is_some_and(|features| features.password_algorithms)
         }),
-        Lesser::Sha1 => offered.is_some_and(|features| features.password_algorithms) && !asked.integrity_sha256,
+        Lesser::Sha1 => is_sha1 && asked.password_algorithm.is_none(),
+        Lesser::Kept => is_sha1 && asked.password_algorithm.is_some(),
         Lesser::Username => offered.is_some_and(|features| features.username_anonymity) && asked.user.is_some(),
     }
 }
@@ -104,11 +113,24 @@ fn bid_down_text(lesser: Lesser, all: &[&Exchange], conversation: &Conversation,
             ),
             fix: "Update the client; use TLS so that nobody in between can weaken the choice.".to_owned(),
         },
+        Lesser::Kept => Text {
+            title: format!("{client} names a password algorithm, as {server} offers, and signs with SHA-1"),
+            explanation: format!(
+                "The client names one of the algorithms that the server lists, so the offer got through to it, yet its requests carry \
+                 MESSAGE-INTEGRITY (SHA-1), where MESSAGE-INTEGRITY-SHA256 is asked for ({listed}). It is so by the client's settings or its library; \
+                 calls work."
+            ),
+            fix: "Nothing to do for calls to work. Where the client can be told to sign with SHA-256, switch that on.".to_owned(),
+        },
         Lesser::Username => Text {
             title: format!("{client} sends the user name {user} in the clear although {server} asks for its hash"),
             explanation: format!(
-                "The server's nonce announces user anonymity, the client's requests carry USERNAME instead of USERHASH ({listed}). The client is older \
-                 than RFC 8489, or something in between hid the offer from it."
+                "The server's nonce announces user anonymity, the client's requests carry USERNAME instead of USERHASH ({listed}). {}",
+                if all.iter().any(|exchange| exchange.asked.password_algorithm.is_some()) {
+                    "It names a password algorithm, as RFC 8489 has it, so it saw the nonce as it is and keeps to the name."
+                } else {
+                    "The client is older than RFC 8489, or something in between hid the offer from it."
+                },
             ),
             fix: "Update the client; use TLS so that the name cannot be read on the way.".to_owned(),
         },

@@ -78,13 +78,17 @@ impl Names {
         self.at(name.0.get() - 1)
     }
 
-    /// The text of a name; what is not UTF-8 in it is replaced.
+    /// The text of a name; what is not UTF-8 in it is replaced. Names are UTF-8 (RFC 8489 §14.3), so what is not and as long as a USERHASH
+    /// (§14.4) is one: it is shown by its first digits.
     #[must_use]
     pub fn text(&self, name: Name) -> String {
         let bytes = self.bytes(name);
         match std::str::from_utf8(bytes) {
             Ok(text) => text.trim_end_matches('\0').to_owned(),
-            Err(_) => String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned(),
+            Err(_) => match bytes {
+                [a, b, c, d, ..] if bytes.len() == 32 => format!("hash {a:02x}{b:02x}{c:02x}{d:02x}…"),
+                _ => String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned(),
+            },
         }
     }
 
