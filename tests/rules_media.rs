@@ -305,6 +305,32 @@ fn icmp_that_answers_media_tells_that_a_side_is_gone_for_certain() {
     assert_eq!(finding(&told(1), "media-one-way").confidence, Confidence::Likely, "one error is of the end of a call");
 }
 
+/// Plain RTP of agents that give no reports: media the other way until the 5th second, and ICMP errors from then on.
+#[test]
+fn icmp_that_answers_media_for_long_tells_that_a_side_is_gone_though_nobody_gives_reports() {
+    let told = |errors: u64| {
+        let mut scene = started();
+        for number in 0..30 * 50_u64 {
+            scene.at_ms(10_000 + number * 20);
+            let packet = |ssrc| payload::rtp(96, number as u16, number as u32 * 960, ssrc, 80);
+            let sent = scene.udp(ONE, OTHER, packet(0xaaaa));
+            if number < 5 * 50 {
+                scene.after_us(300).udp(OTHER, ONE, packet(0xbbbb));
+            } else if number % 50 == 0 && number / 50 < 5 + errors {
+                scene.after_ms(1).icmp_unreachable("198.51.100.7", &sent);
+            }
+        }
+        report(&scene)
+    };
+    let report = told(25);
+    let found = finding(&report, "media-one-way");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.ends_with("does not get to 198.51.100.7:40000: ICMP port unreachable from 198.51.100.7"));
+    assert!(found.explanation.contains("25 times"), "{}", found.explanation);
+    assert!(!ids(&told(5)).contains(&"media-one-way"), "of the end of a call there are some, too");
+    assert!(!ids(&told(0)).contains(&"media-one-way"), "who gives no reports may have paused");
+}
+
 /// A call through a relay as its server sees it, which passes nothing on from the 10th second on.
 #[test]
 fn a_relay_that_passes_nothing_on_any_more_is_told_where_both_of_its_sides_are_seen() {

@@ -899,3 +899,27 @@ fn a_connection_that_is_closed_in_answer_to_the_hello_is_likely_a_failure() {
 fn report_of(shots: &[Shot]) -> Report {
     report(&degrade::pcap(shots))
 }
+
+#[test]
+fn a_client_that_takes_nothing_of_what_the_server_sent_and_leaves_is_likely_a_failure() {
+    let left = |ms: u64| {
+        let mut scene = Scene::new();
+        let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+        tls.hello(&mut scene, &Offer::default());
+        tls.server_flight(&mut scene);
+        scene.after_ms(ms);
+        tls.tcp.close(&mut scene, 0);
+        scene.later(60);
+        on(&scene)
+    };
+    let report = left(7_700);
+    let found = finding(&report, FAILURE);
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+    assert_says(
+        &found.title,
+        "172.16.84.124 closes its connection to the TURN server 203.0.113.1:5349 during the TLS handshake (FIN)",
+    );
+    assert_says(&found.explanation, "does not take what the server sent, such as its certificate");
+    assert_says(&found.fix, "log of 172.16.84.124");
+    assert_eq!(ids(&left(900)), [""; 0], "a client may drop what it does not need");
+}

@@ -2,7 +2,7 @@
 //!
 //! Whoever asks for consent (RFC 7675) learns that by itself, and it is told as that; agents that do not (libnice, and what is built on it) send on.
 
-use super::one_way::{ALIVE, OneWay, UNREPORTED};
+use super::one_way::{ALIVE, LONG, OneWay, UNREPORTED};
 use crate::net::{ClientAddress, ServerAddress};
 use crate::rules::evidence::{first_frames, times};
 use crate::rules::{Confidence, Text, View};
@@ -89,19 +89,26 @@ impl Gone<'_> {
 impl OneWay<'_> {
     /// Whether a side that gave reports says nothing at all after this, for so long that it counts as one that has left (RFC 3550 §6.3.5), nor that it
     /// goes, while the other goes on and asks for no consent.
-    pub(super) fn is_gone(&self, heard: Seen) -> bool {
+    /// A side that gave none is gone where ICMP errors say so for longer than a call takes to end.
+    pub(super) fn is_gone(&self, heard: Seen, multiplexed: bool, view: &View<'_>) -> bool {
         let (rest, _) = self.own.lifeless;
         let asks = (Span(1)..=ALIVE).contains(&rest)
             && self.own.alive.is_some_and(|seen| self.last.time.since(seen.time) <= ALIVE);
         let after = [self.other.alive, self.other.sealed].into_iter().flatten().any(|seen| seen > heard);
-        self.other.rtcp >= OFTEN && self.last.time.since(heard.time) >= UNREPORTED && !after && !asks
+        let reported = multiplexed && self.other.rtcp >= OFTEN && self.last.time.since(heard.time) >= UNREPORTED;
+        let refused = self.refused(heard, view).is_some_and(|known| known.last.time.since(heard.time) >= LONG);
+        (reported || refused) && !after && !asks
     }
 
     /// The story of a side that is.
     pub(super) fn gone<'v>(&self, heard: Seen, ways: &[&MediaWay], view: &View<'v>) -> Gone<'v> {
+        Gone { heard, refused: self.refused(heard, view), server: self.server(ways, view), arrived: None }
+    }
+
+    /// The ICMP errors that answer what is sent to a side after the last that came of it.
+    fn refused<'v>(&self, heard: Seen, view: &View<'v>) -> Option<&'v IcmpErrors> {
         let refused = view.session.turned_away(self.src, self.dst);
-        let refused = refused.filter(|known| known.total >= OFTEN && known.last.time > heard.time);
-        Gone { heard, refused, server: self.server(ways, view), arrived: None }
+        refused.filter(|known| known.total >= OFTEN && known.last.time > heard.time)
     }
 
     /// The last media of the silent side that got to a relay, for long after nothing came any more.

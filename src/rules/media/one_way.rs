@@ -18,7 +18,7 @@ use crate::time::{Span, Timestamp};
 pub(super) const ID: &str = "media-one-way";
 
 /// So long media must go one way.
-const LONG: Span = Span::from_secs(10);
+pub(super) const LONG: Span = Span::from_secs(10);
 /// The silent side's last check may be so old at the end: consent is asked for every 5 s (RFC 7675 §5.1), give or take a fifth and a loss.
 pub(super) const ALIVE: Span = Span::from_secs(12);
 /// A handshake that goes on for longer than this after media began is not over.
@@ -165,7 +165,7 @@ impl OneWay<'_> {
         });
         let multiplexed = self.own.rtcp_seen.is_some_and(|(_, last)| last.time >= silent_since);
         if !alive {
-            let heard = self.heard.filter(|&heard| multiplexed && self.is_gone(heard))?;
+            let heard = self.heard.filter(|&heard| self.is_gone(heard, multiplexed, view))?;
             return Some(Story::Gone(self.gone(heard, ways, view)));
         }
         if !multiplexed {

@@ -42,11 +42,13 @@ fn is_turned_away(connection: &TlsConnection, closed: &ClosedBy) -> bool {
     closed.role == Role::Server && connection.handshake.sides.server.last.is_none()
 }
 
-/// Whether the client closed the connection after it had waited for any record of the server for so long that no ServerHello was under way.
+/// Whether the client closed the connection after it had waited for any record of the server for so long that no ServerHello was under way; or had left
+/// what the server sent unanswered for as long.
 fn is_left(connection: &TlsConnection, closed: &ClosedBy) -> bool {
     const WAITED: Span = Span::from_secs(5);
     let waited = closed.seen.time.since(connection.handshake.last.time);
-    closed.role == Role::Client && connection.handshake.sides.server.last.is_none() && waited >= WAITED
+    let is_whole = connection.handshake.sides.server.last.is_none() || connection.tcp.missing == [0; 2];
+    closed.role == Role::Client && is_whole && waited >= WAITED
 }
 
 /// The client speaks STUN where the server expects a ClientHello: a TURN URL without TLS for a port with TLS.
@@ -224,11 +226,18 @@ fn cut_off(story: &Story<'_>, closed: &ClosedBy, view: &View<'_>, out: &mut Coll
         Text {
             title: format!("{by} the TURN server {server} during the TLS handshake ({how})"),
             explanation: format!("The {how} came {stage} ({}). {cause}{asked}", frames(&shown)),
-            fix: format!(
+            fix: if by_client && answered && !closed.reset {
+                format!(
+                    "Look into the log of {client} for what it holds against the server: mostly the certificate, whose name, dates or authority it does not take. \
+                     `openssl s_client -connect {server}` shows what the server sends."
+                )
+            } else {
+                format!(
                 "Capture at {server}, too: whether it sends the {how} itself tells the server from a filter on the way. Look for a firewall or proxy that \
                  inspects TLS or filters by server name, and check that the server expects TLS on port {}.",
                 story.server.port()
-            ),
+            )
+            },
         }
     });
 }
