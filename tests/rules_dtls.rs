@@ -707,6 +707,26 @@ mod endings {
         scene
     }
 
+    /// As webrtc-rs does when it is told to close: the alert is in the clear, since there are no keys, and is no data.
+    #[test]
+    fn a_handshake_that_both_ends_close_in_the_clear_in_the_end_did_not_go_on() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        let hello = shake.hello(&mut scene);
+        let verify = shake.server_says(&mut scene, |server| server.hello_verify_request(&[7; 20]));
+        for _ in 0..6 {
+            shake.client_says(scene.after_ms(980), |client| again(client, &hello.payload));
+            shake.server_says(&mut scene, |server| again(server, &verify.payload));
+        }
+        consent(&mut scene, 6);
+        shake.server_says(&mut scene, |server| server.alert(1, 0));
+        shake.client_says(&mut scene, |client| client.alert(1, 0));
+        let report = of(&scene);
+        assert_told(&report, "dtls-incomplete", Severity::Failure, Confidence::Certain);
+        assert_eq!(report.dtls[0].state, DtlsState::Incomplete);
+        assert_says(&finding(&report, "dtls-incomplete").title, &format!("{ALICE} owes the next flight"));
+    }
+
     #[test]
     fn a_flight_that_is_sent_again_every_50_ms_may_yet_be_answered() {
         // as Zoom's client does, with a server 160 ms away

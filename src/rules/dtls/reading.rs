@@ -90,7 +90,10 @@ fn went_on(handshake: &Handshake) -> bool {
     let flown = handshake.flights.last().map(|flight| flight.last.time.after(WAITED));
     let alert = handshake.fatal().map(|fatal| fatal.seen.time).or(handshake.refusal().map(|(_, seen)| seen.time));
     let shook = alert.is_none_or(|alert| Some(alert) > flown);
-    if flown.is_some_and(|flown| shook && both.iter().all(|&role| last[role].is_some_and(|last| last > flown))) {
+    // nor is one in the clear data, whoever sends it to close what never began
+    let says = |role: Role, at| handshake.alerts.iter().any(|alert| alert.from == role && alert.seen.time == at);
+    let speaks = |role: Role, from| last[role].is_some_and(|last| last > from && !says(role, last));
+    if flown.is_some_and(|flown| shook && both.iter().all(|&role| speaks(role, flown))) {
         return true;
     }
     !refused && (data || both.iter().all(|&role| last[role].is_some_and(|last| last > after)))
