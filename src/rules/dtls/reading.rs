@@ -2,7 +2,7 @@
 
 use crate::session::IcmpErrors;
 use crate::session::handshake::{Handshake, Missing, Role, State, What};
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 use crate::wire::handshake::{HandshakeType, Version};
 
 /// A ClientHello that was sent so often, over so long, was waited for in vain.
@@ -90,9 +90,12 @@ fn went_on(handshake: &Handshake) -> bool {
     let flown = handshake.flights.last().map(|flight| flight.last.time.after(WAITED));
     let alert = handshake.fatal().map(|fatal| fatal.seen.time).or(handshake.refusal().map(|(_, seen)| seen.time));
     let shook = alert.is_none_or(|alert| Some(alert) > flown);
-    // nor is one in the clear data, whoever sends it to close what never began
-    let says = |role: Role, at| handshake.alerts.iter().any(|alert| alert.from == role && alert.seen.time == at);
-    let speaks = |role: Role, from| last[role].is_some_and(|last| last > from && !says(role, last));
+    // nor is one in the clear data, by which an end closes what never began; copies of it may come a little later
+    let closes = |role: Role, last: Timestamp| {
+        let clear = handshake.alerts.iter().filter(|alert| alert.from == role).map(|alert| alert.seen.time);
+        clear.map(|at| last.since(at)).any(|since| (Span(0)..WAITED).contains(&since))
+    };
+    let speaks = |role: Role, from| last[role].is_some_and(|last| last > from && !closes(role, last));
     if flown.is_some_and(|flown| shook && both.iter().all(|&role| speaks(role, flown))) {
         return true;
     }
