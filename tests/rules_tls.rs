@@ -923,3 +923,28 @@ fn a_client_that_takes_nothing_of_what_the_server_sent_and_leaves_is_likely_a_fa
     assert_says(&found.fix, "log of 172.16.84.124");
     assert_eq!(ids(&left(900)), [""; 0], "a client may drop what it does not need");
 }
+
+/// OpenSSL answers the end of the stream in the middle of a handshake by decode_error.
+#[test]
+fn an_alert_that_answers_the_end_of_a_connection_is_not_what_ended_it() {
+    let left = |ms: u64| {
+        let mut scene = Scene::new();
+        let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+        tls.hello(&mut scene, &Offer::default());
+        tls.server_flight(&mut scene);
+        scene.after_ms(ms);
+        tls.tcp.fin(&mut scene, 0);
+        tls.alert(&mut scene, 1, 50);
+        tls.tcp.reset(&mut scene, 0);
+        scene.later(60);
+        on(&scene)
+    };
+    let found = left(11_700);
+    let found = finding(&found, FAILURE);
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+    assert_says(
+        &found.title,
+        "172.16.84.124 closes its connection to the TURN server 203.0.113.1:5349 during the TLS handshake (FIN)",
+    );
+    assert_eq!(ids(&left(900)), [""; 0], "a client may drop what it does not need");
+}

@@ -282,15 +282,23 @@ fn lost_text(lost: &LostWay, sought: &Sought<'_>, (here, there): (&str, &str)) -
     };
     let inside = if lost.wrapped { " (in messages of the relay)" } else { "" };
     let unless = if lost.certain { "" } else { ", unless that capture leaves them out" };
-    if count >= of {
-        format!(
-            " {here} shows {of} {what}{sizes} from {src} to {dst}{inside}, and {there} none of them: they were lost between these two points{unless}."
-        )
-    } else {
-        format!(
-            " {count} {what}{sizes} from {src} to {dst}{inside} that {here} shows are not in {there}: they were lost between these two \
-             points{unless}."
-        )
+    let way = format!("{sizes} from {src} to {dst}{inside}");
+    let what_one = what.trim_end_matches('s');
+    match (*count >= *of, *count) {
+        (true, 1) => {
+            format!(
+                " {here} shows 1 {what_one}{way}, and {there} does not: it was lost between these two points{unless}."
+            )
+        }
+        (true, _) => format!(
+            " {here} shows {of} {what}{way}, and {there} none of them: they were lost between these two points{unless}."
+        ),
+        (false, 1) => format!(
+            " 1 {what_one}{way} that {here} shows is not in {there}: it was lost between these two points{unless}."
+        ),
+        (false, _) => format!(
+            " {count} {what}{way} that {here} shows are not in {there}: they were lost between these two points{unless}."
+        ),
     }
 }
 

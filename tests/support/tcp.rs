@@ -104,9 +104,14 @@ impl Tcp {
     /// Both ends close, the one on this side first.
     pub fn close(&mut self, scene: &mut Scene, side: usize) {
         for side in [side, 1 - side] {
-            self.segment(scene, side, FIN | ACK, &[]);
-            self.seq[side] = self.seq[side].wrapping_add(1);
+            self.fin(scene, side);
         }
+    }
+
+    /// The end on this side closes its direction.
+    pub fn fin(&mut self, scene: &mut Scene, side: usize) {
+        self.segment(scene, side, FIN | ACK, &[]);
+        self.seq[side] = self.seq[side].wrapping_add(1);
     }
 
     /// The end on this side resets the connection.

@@ -200,7 +200,7 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
         }
         _ => "",
     };
-    let size = match unheard {
+    let size = match unheard && way.text.is_empty() {
         true => format!(" Its stack or application refuses the hello without a word{TOO_LARGE}."),
         false => String::new(),
     };

@@ -18,7 +18,13 @@ const ABOUT_CERTIFICATES: [u8; 4] = [42, 45, 46, 48];
 
 pub(super) fn judge(connection: &TlsConnection, view: &View<'_>, out: &mut Collector) {
     let story = Story::of(connection);
-    match connection.ending() {
+    let ending = match connection.ending() {
+        Some(Ending::Alert(alert)) => {
+            answered_by(connection, &alert).map(Ending::Closed).or(Some(Ending::Alert(alert)))
+        }
+        other => other,
+    };
+    match ending {
         Some(Ending::Alert(alert)) if alert.from == Role::Server && connection.began_in_clear() => {
             in_clear(&story, &alert, out);
         }
@@ -37,6 +43,13 @@ pub(super) fn judge(connection: &TlsConnection, view: &View<'_>, out: &mut Colle
     }
 }
 
+/// The client's end of the connection in the middle of the handshake, where the server's alert answers that: OpenSSL takes it for a message that is cut short.
+fn answered_by(connection: &TlsConnection, alert: &AlertSeen) -> Option<ClosedBy> {
+    const DECODE_ERROR: u8 = 50;
+    let is_answer = alert.from == Role::Server && alert.alert.description.0 == DECODE_ERROR;
+    connection.closed_by().filter(|closed| is_answer && closed.role == Role::Client && closed.seen < alert.seen)
+}
+
 /// Whether the server closed the connection in answer to the ClientHello, without a record of its own.
 fn is_turned_away(connection: &TlsConnection, closed: &ClosedBy) -> bool {
     closed.role == Role::Server && connection.handshake.sides.server.last.is_none()
@@ -46,7 +59,7 @@ fn is_turned_away(connection: &TlsConnection, closed: &ClosedBy) -> bool {
 /// what the server sent unanswered for as long.
 fn is_left(connection: &TlsConnection, closed: &ClosedBy) -> bool {
     const WAITED: Span = Span::from_secs(5);
-    let waited = closed.seen.time.since(connection.handshake.last.time);
+    let waited = closed.seen.time.since(connection.handshake.last_flight().time);
     let is_whole = connection.handshake.sides.server.last.is_none() || connection.tcp.missing == [0; 2];
     closed.role == Role::Client && is_whole && waited >= WAITED
 }
