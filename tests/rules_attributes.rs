@@ -284,6 +284,13 @@ fn an_error_that_asks_for_no_credentials_need_not_list_the_algorithms() {
         scene.after_ms(900).send(CLIENT, SERVER, refresh.integrity_sha256(stun::sha256_key("alice", REALM, "secret")));
     scene.after_ms(10).refuse_with(&refresh, 400, "Bad Request", |answer| answer.realm(REALM).nonce(ALGORITHMS));
     assert!(!ids(&report(&scene.pcap())).contains(&"turn-bid-down"));
+    // nor is one cheated that was shown the list before: a server may leave it out of a later 438
+    let refresh = Stun::request(method::REFRESH).lifetime(600).username("alice").realm(REALM).nonce(ALGORITHMS);
+    let refresh = refresh.password_algorithms(&[2, 1]).password_algorithm(2);
+    let refresh =
+        scene.after_ms(900).send(CLIENT, SERVER, refresh.integrity_sha256(stun::sha256_key("alice", REALM, "secret")));
+    scene.after_ms(10).refuse_with(&refresh, 438, "Stale Nonce", |answer| answer.realm(REALM).nonce(ALGORITHMS));
+    assert!(!ids(&report(&scene.pcap())).contains(&"turn-bid-down"));
 }
 
 #[test]

@@ -335,7 +335,7 @@ fn icmp_that_answers_media_for_long_tells_that_a_side_is_gone_though_nobody_give
 #[test]
 fn a_relay_that_passes_nothing_on_any_more_is_told_where_both_of_its_sides_are_seen() {
     let (login, relayed) = (alice(), "192.0.2.1:50123");
-    let told = |until: u32| {
+    let told = |until: u32, reports: bool| {
         let mut scene = Scene::new();
         scene.allocation(ONE, SERVER, &login, "nonce", relayed);
         let bind = scene.after_ms(20).channel_bind(ONE, SERVER, &login, "nonce", (0x4000, OTHER));
@@ -350,7 +350,7 @@ fn a_relay_that_passes_nothing_on_any_more_is_told_where_both_of_its_sides_are_s
             scene.at_ms(1000 + u64::from(number) * 20);
             let works = number < until * 50;
             let packet = |ssrc| match number % 200 {
-                100 => payload::srtcp(&payload::rtcp_sender_report(ssrc, number), number),
+                100 if reports => payload::srtcp(&payload::rtcp_sender_report(ssrc, number), number),
                 _ => payload::rtp(111, number as u16, number * 960, ssrc, 80),
             };
             scene.channel_data(ONE, SERVER, 0x4000, packet(0xaaaa));
@@ -362,12 +362,14 @@ fn a_relay_that_passes_nothing_on_any_more_is_told_where_both_of_its_sides_are_s
         }
         report(&scene)
     };
-    let report = told(10);
-    let found = finding(&report, "media-one-way");
-    assert_eq!((found.severity, found.confidence, found.occurrences), (Severity::Failure, Confidence::Likely, 2));
-    assert!(found.title.contains("on the relay passes nothing of "), "{}", found.title);
-    assert_eq!(found.subject.server.map(|server| server.to_string()).as_deref(), Some(SERVER));
-    assert!(!ids(&told(40)).contains(&"media-one-way"));
+    for reports in [true, false] {
+        let report = told(10, reports);
+        let found = finding(&report, "media-one-way");
+        assert_eq!((found.severity, found.confidence, found.occurrences), (Severity::Failure, Confidence::Likely, 2));
+        assert!(found.title.contains("on the relay passes nothing of "), "{}", found.title);
+        assert_eq!(found.subject.server.map(|server| server.to_string()).as_deref(), Some(SERVER));
+        assert!(!ids(&told(40, reports)).contains(&"media-one-way"));
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::rules::evidence::{filter_of, frames, frames_of};
 use crate::rules::{Collector, Confidence, Occurrence, Proof, Severity, Text, View};
-use crate::session::{Conversation, Exchange};
+use crate::session::{Answer, Conversation, Exchange};
 
 pub(super) const RESPONSE_BAD: &str = "turn-response-integrity-bad";
 pub(super) const BID_DOWN: &str = "turn-bid-down";
@@ -56,7 +56,13 @@ enum Lesser {
 }
 
 fn tell_bid_down(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    // who was shown the list is not cheated by an answer that leaves it out
+    let lists = |answer: &Answer| answer.is_challenge() && answer.password_algorithms;
+    let shown = conversation.exchanges.iter().any(|exchange| exchange.answer.as_ref().is_some_and(lists));
     for lesser in [Lesser::Stripped, Lesser::Sha1, Lesser::Kept, Lesser::Username] {
+        if lesser == Lesser::Stripped && shown {
+            continue;
+        }
         let all: Vec<&Exchange> =
             conversation.exchanges.iter().filter(|exchange| is_lesser(exchange, lesser)).collect();
         let Some(first) = all.first() else { continue };

@@ -89,15 +89,15 @@ impl Gone<'_> {
 impl OneWay<'_> {
     /// Whether a side that gave reports says nothing at all after this, for so long that it counts as one that has left (RFC 3550 §6.3.5), nor that it
     /// goes, while the other goes on and asks for no consent.
-    /// A side that gave none is gone where ICMP errors say so for longer than a call takes to end.
-    pub(super) fn is_gone(&self, heard: Seen, multiplexed: bool, view: &View<'_>) -> bool {
+    /// A side that gave none is gone where ICMP errors say so for longer than a call takes to end, or where its media gets to a relay that passes none on.
+    pub(super) fn is_gone(&self, heard: Seen, multiplexed: bool, ways: &[&MediaWay], view: &View<'_>) -> bool {
         let (rest, _) = self.own.lifeless;
         let asks = (Span(1)..=ALIVE).contains(&rest)
             && self.own.alive.is_some_and(|seen| self.last.time.since(seen.time) <= ALIVE);
         let after = [self.other.alive, self.other.sealed].into_iter().flatten().any(|seen| seen > heard);
         let reported = multiplexed && self.other.rtcp >= OFTEN && self.last.time.since(heard.time) >= UNREPORTED;
         let refused = self.refused(heard, view).is_some_and(|known| known.last.time.since(heard.time) >= LONG);
-        (reported || refused) && !after && !asks
+        (reported || refused || self.arrives_at_relay(ways, heard).is_some()) && !after && !asks
     }
 
     /// The story of a side that is.

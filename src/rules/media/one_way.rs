@@ -165,7 +165,7 @@ impl OneWay<'_> {
         });
         let multiplexed = self.own.rtcp_seen.is_some_and(|(_, last)| last.time >= silent_since);
         if !alive {
-            let heard = self.heard.filter(|&heard| self.is_gone(heard, multiplexed, view))?;
+            let heard = self.heard.filter(|&heard| self.is_gone(heard, multiplexed, ways, view))?;
             return Some(Story::Gone(self.gone(heard, ways, view)));
         }
         if !multiplexed {
