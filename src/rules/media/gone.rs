@@ -66,7 +66,7 @@ impl Gone<'_> {
                      arriving there, until frame {}.",
                     arrived.frame
                 ),
-                fix: "Look at the TURN server at that time: its log, whether its process hangs or is out of processor time or file descriptors, and the firewall \
+                fix: "Look at the TURN server at that time: its log, whether its process was started anew (it then knows nothing of this relay), hangs, or is out of processor time or file descriptors, and the firewall \
                       of its host."
                     .to_owned(),
             };
