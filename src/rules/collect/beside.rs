@@ -4,17 +4,12 @@ use super::{Concluded, Group, Remedy};
 use crate::net::Endpoint;
 use crate::rules::evidence::{counted, how_long, listed};
 use crate::session::{Clients, Grievance, Lendings, Name, Names};
-use crate::time::Span;
 use hashbrown::HashSet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// The finding that the server does not take a user's password.
-const REJECTED: &str = "turn-integrity-rejected";
-/// Findings that the server does not take what a client shows for itself, for no reason of that client alone, as that its time is over.
-const ABOUT_CREDENTIALS: &[&str] = &[REJECTED, "turn-unknown-user", "turn-realm-mismatch"];
-/// So many clients do not all begin to show something wrong at once.
-const MANY: usize = 3;
+pub(super) const REJECTED: &str = "turn-integrity-rejected";
 /// Findings in which it makes a difference whether others fare better.
 const ABOUT_ONE: &[&str] = &[
     REJECTED,
@@ -26,12 +21,12 @@ const ABOUT_ONE: &[&str] = &[
     "turn-no-response",
 ];
 /// The same, where it is over TLS that they fare better.
-const ABOUT_TLS: &[&str] =
+pub(super) const ABOUT_TLS: &[&str] =
     &["tls-certificate-rejected", "tls-certificate-name", "tls-certificate-expired", "tls-handshake-failure"];
 /// How many servers are told that took a user.
 const TAKERS: usize = 3;
 /// How a title ends that leaves open which side is wrong.
-const OPEN: &str = "differs between client and server";
+pub(super) const OPEN: &str = "differs between client and server";
 
 impl Group {
     /// Whose allocations are asked for: the users that a server does not take.
@@ -55,13 +50,6 @@ impl Group {
         };
         let Some(told) = grievances.iter().find(is_told).copied() else { return };
         let these: HashSet<IpAddr> = grievances.iter().map(|from| from.client).collect();
-        let taken = lendings.among(told.server, &these).count();
-        if ABOUT_CREDENTIALS.contains(&finding.id)
-            && taken >= MANY
-            && let Some(ago) = taken_until(told.server, grievances, lendings)
-        {
-            return tell_of_change(finding, ago, taken);
-        }
         let is_open = finding.id == REJECTED && finding.text.title.ends_with(OPEN);
         if is_open && !tell_of_user(finding, &told, lendings) {
             tell_of_takers(finding, told.server, &refused, lendings);
@@ -78,57 +66,21 @@ impl Group {
         }
     }
 
-    /// Tells who agreed on TLS with the same host: these clients before, or how many others.
+    /// Tells how many others agreed on TLS with the same host.
     pub(super) fn tell_of_secured(&mut self, grievances: &[Grievance], clients: &Clients) {
         if !ABOUT_TLS.contains(&self.finding.id) {
             return;
         }
         let Some(host) = self.finding.subject.server.map(|server| server.0.ip()) else { return };
         let these: HashSet<IpAddr> = grievances.iter().map(|from| from.client).collect();
-        let (known, others): (Vec<_>, Vec<_>) =
-            clients.encrypted().secured_with(host).partition(|(client, _)| these.contains(client));
-        let first = grievances.iter().map(|from| from.met).min();
-        let last = known.iter().chain(&others).map(|&(_, at)| at).max();
-        let text = &mut self.finding.text;
-        if let Some((first, last)) = first.zip(last).filter(|(first, last)| last < first && !known.is_empty()) {
-            let whom = match (known.as_slice(), these.len()) {
-                ([(client, _)], 1) => client.to_string(),
-                (many, _) => format!("{} of these clients", many.len()),
-            };
-            text.explanation += &format!(
-                " {whom} completed TLS with {host} before, the last time {} before the first that failed, and nobody did after it: the server's TLS was \
-                 changed in between, or what it is judged by.",
-                how_long(first.since(last))
+        let others = clients.encrypted().secured_with(host).filter(|(client, _)| !these.contains(client)).count();
+        if others > 0 {
+            self.finding.text.explanation += &format!(
+                " In this capture {} completed TLS with {host}, on this port or another.",
+                counted(others as u64, "other client")
             );
-            text.fix += " See what was changed at that time.";
-        } else if !others.is_empty() {
-            let others = counted(others.len() as u64, "other client");
-            text.explanation +=
-                &format!(" In this capture {others} completed TLS with {host}, on this port or another.");
         }
     }
-}
-
-/// How long before it refused the first of these a server gave anybody a relay last, where nobody was given one since.
-fn taken_until(server: Endpoint, grievances: &[Grievance], lendings: &Lendings<'_>) -> Option<Span> {
-    let first = grievances.iter().filter(|from| from.server == server).map(|from| from.at).min()?;
-    let last = lendings.last_of_all(server)?;
-    (last < first).then(|| first.since(last))
-}
-
-/// Tells that a server takes nobody any more.
-fn tell_of_change(finding: &mut Concluded, ago: Span, taken: usize) {
-    let open = finding.text.title.ends_with(OPEN).then(|| finding.text.title.rsplit_once(": ")).flatten();
-    let server = finding.subject.server.map(|server| server.to_string()).unwrap_or_default();
-    if let Some(refused) = open.and_then(|(refused, _)| refused.strip_prefix(&server)) {
-        finding.text.title = format!("{server} accepts none of {taken} clients any more: it{refused}");
-    }
-    finding.text.explanation += &format!(
-        " The server gave relays to {taken} of the clients that it refuses here, the last one {} before the first of these refusals, and to nobody after it: \
-         what was changed in between is the same for all, what the server checks against or what hands out the credentials.",
-        how_long(ago)
-    );
-    finding.text.fix += " See what was changed at that time: the server's users and passwords or its shared secret, or what hands these out to clients.";
 }
 
 /// Tells of a server that took the same user before or later, or from another client; whether it did.

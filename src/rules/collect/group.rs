@@ -260,8 +260,12 @@ impl Group {
             counted.iter().map(|&(_, confidence)| confidence).min().unwrap_or(Confidence::Certain);
         let told: Vec<Grievance> = counted.iter().filter_map(|(remedy, _)| remedy.grievance()).copied().collect();
         self.finding.affected = Affected::of(&told, names);
-        self.tell_of_others(&told, lendings, names);
-        self.tell_of_secured(&told, clients);
+        if !self.tell_of_change(&told, lendings) {
+            self.tell_of_others(&told, lendings, names);
+        }
+        if !self.tell_of_changed_tls(&told, clients) {
+            self.tell_of_secured(&told, clients);
+        }
         self.tell_of_restart(lendings);
         self.tell_of_sealed(clients);
         if only_scanned {

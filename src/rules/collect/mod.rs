@@ -4,6 +4,7 @@ mod affected;
 mod alike;
 mod beside;
 mod causes;
+mod changed;
 mod crowds;
 mod elsewhere;
 mod group;
