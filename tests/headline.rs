@@ -216,6 +216,24 @@ fn checks_that_went_both_ways_through_a_relay_are_told_from_data() {
 }
 
 #[test]
+fn checks_that_went_both_ways_through_a_relay_in_vain_are_said_to_be_so() {
+    let (agents, login) = (agents(), alice());
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &login, "nonce-1", RELAYED);
+    let permit = scene.after_ms(10).create_permission(A, SERVER, &login, "nonce-1", B);
+    scene.after_ms(10).granted(&permit, None, &login);
+    let check = agents.message(|check| check);
+    let back = Agents { a: agents.b.clone(), b: agents.a.clone(), a_controls: false, ..agents }.message(|check| check);
+    scene.after_ms(20).send_indication(A, SERVER, B, check.clone().tid([1; 12]).bytes());
+    scene.after_ms(20).data_indication(SERVER, A, B, back.tid([2; 12]).bytes());
+    let headline = report(&scene.pcap()).headline;
+    assert!(
+        headline.ends_with("; connectivity checks went both ways through the relay, none of them answered."),
+        "{headline}"
+    );
+}
+
+#[test]
 fn frames_without_times_of_their_own_are_said_to_be_why_silence_tells_nothing() {
     let mut scene = Scene::new();
     let asked = scene.allocate(A, SERVER);

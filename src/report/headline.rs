@@ -158,7 +158,8 @@ impl Facts {
             Relayed::Data => worked.push("data went both ways through the relay".to_owned()),
             // where ICE selected a pair, checks on others need no word
             Relayed::Checks if !outcome.selected || outcome.relays => {
-                worked.push("connectivity checks went both ways through the relay".to_owned());
+                let in_vain = if in_vain(report) { ", none of them answered" } else { "" };
+                worked.push(format!("connectivity checks went both ways through the relay{in_vain}"));
             }
             Relayed::Checks | Relayed::Nothing => {}
         }
@@ -196,9 +197,7 @@ impl Facts {
     /// asked got one.
     fn checked_on(&self, report: &Report) -> [u64; 2] {
         let [pairs, answered] = self.checked;
-        let mut known = report.ice.iter().flat_map(|session| &session.pairs).peekable();
-        let in_vain = known.peek().is_some() && known.all(|pair| pair.checks_answered == 0);
-        [pairs, if in_vain { 0 } else { answered }]
+        [pairs, if in_vain(report) { 0 } else { answered }]
     }
 
     /// Why neither failure nor success is to be seen, where the capture tells.
@@ -232,6 +231,12 @@ impl Facts {
             [pairs, _] => Some(format!("no connectivity check on its {pairs} pairs is answered in it")),
         }
     }
+}
+
+/// Whether there are pairs of ICE, and no check on any of them was answered.
+fn in_vain(report: &Report) -> bool {
+    let mut known = report.ice.iter().flat_map(|session| &session.pairs).peekable();
+    known.peek().is_some() && known.all(|pair| pair.checks_answered == 0)
 }
 
 /// The TLS connection of TURN that was completed, where nobody can read what it carries, or there is nothing to read.
