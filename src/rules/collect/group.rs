@@ -42,9 +42,10 @@ const ABOUT_ANSWERS: &[&str] = &[
     "ice-no-relay-candidate",
 ];
 
-/// Of how many other clients a finding can tell, should the first get over it; and for how many it takes the trouble of putting that in words.
+/// Of how many other clients a finding can tell, should the first get over it.
 const MAX_OTHERS: usize = 4;
-const MAX_WORDED: usize = 256;
+/// For how many of all findings that is put in words, should others get over it, too: some words take a look at all that goes on.
+pub(super) const MAX_WORDED: usize = 4096;
 
 /// What can be told of a client that is not the first.
 #[derive(Debug)]
@@ -67,8 +68,6 @@ pub(super) struct Group {
     /// From how many occurrences on it is worth looking which of the later ones were got over.
     room_at: u64,
     others: Vec<Told>,
-    /// How many others there were words for.
-    worded: usize,
     pub(super) causes: &'static [&'static str],
     /// Ids of findings that it is the cause of, where they are about the same.
     pub(super) effects: &'static [&'static str],
@@ -108,7 +107,6 @@ impl Group {
             later: Vec::new(),
             room_at: 0,
             others: Vec::new(),
-            worded: 0,
             causes: seen.causes,
             effects: &[],
             remedied: false,
@@ -151,8 +149,8 @@ impl Group {
         self.remedies().all(|remedy| refuted(remedy) || unseen(remedy) || hidden(remedy))
     }
 
-    /// The same was seen again.
-    pub(super) fn again(&mut self, seen: Occurrence, text: impl FnOnce() -> Text) {
+    /// The same was seen again; `worded` counts other clients of whom it was put in words, of all findings.
+    pub(super) fn again(&mut self, seen: Occurrence, text: impl FnOnce() -> Text, worded: &mut usize) {
         self.count(seen.at, &seen.frames);
         match seen.severity.cmp(&self.finding.severity) {
             Ordering::Less => return self.yields_to(seen, text()),
@@ -166,8 +164,8 @@ impl Group {
             widen(&mut self.finding.filter, seen.filter);
         } else if let Some(told) = self.others.iter_mut().find(|other| whom(&other.remedy) == whose) {
             widen(&mut told.filter, seen.filter);
-        } else if self.others.len() < MAX_OTHERS && self.worded < MAX_WORDED {
-            self.worded += 1;
+        } else if self.others.len() < MAX_OTHERS && *worded < MAX_WORDED {
+            *worded += 1;
             let Occurrence { remedy, frames, filter, subject, .. } = seen;
             self.others.push(Told { remedy, text: text(), frames, filter, subject });
         }

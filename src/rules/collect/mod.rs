@@ -163,6 +163,8 @@ pub struct Collector {
     notes: HashMap<(&'static str, ServerAddress), String>,
     /// Those in which the next might find no room.
     crowded: Vec<String>,
+    /// How often it was put in words what another client than the first met.
+    worded: usize,
     dropped: u64,
     added: u64,
     /// The one user whose findings are wanted.
@@ -189,7 +191,7 @@ impl Collector {
         self.added += 1;
         let key = key_of(seen.id, &seen.key);
         if let Some(group) = self.groups.get_mut(&key) {
-            group.again(seen, text);
+            group.again(seen, text, &mut self.worded);
             if group.is_crowded() && !self.crowded.contains(&key) {
                 self.crowded.push(key);
             }

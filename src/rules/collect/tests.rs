@@ -1,6 +1,7 @@
 use super::*;
 use crate::net::Endpoint;
 use crate::session::Grievance;
+use group::MAX_WORDED;
 
 fn seen(key: &str, at: i64, severity: Severity) -> Occurrence {
     Occurrence {
@@ -94,9 +95,9 @@ fn one_failure_stands_among_however_many_that_were_got_over() {
 
 #[test]
 fn words_are_not_made_for_every_client_that_gets_over_it() {
-    let mut clients = Clients::new(1_000);
+    let mut clients = Clients::new(20_000);
     let (mut collector, mut worded) = (Collector::default(), 0);
-    for number in 0..1_000_u32 {
+    for number in 0..20_000_u32 {
         let from = Grievance { client: std::net::Ipv4Addr::from_bits(number).into(), ..grievance(10) };
         clients.allocated(from.client, None, from.server, Timestamp(20));
         let told = Occurrence { remedy: Remedy::Service(from), ..seen("x", 1, Severity::Failure) };
@@ -106,7 +107,7 @@ fn words_are_not_made_for_every_client_that_gets_over_it() {
         });
         collector.make_room(&clients);
     }
-    assert!(worded < 300, "{worded}: some take a look at all that goes on");
+    assert_eq!(worded, 1 + MAX_WORDED);
 }
 
 #[test]
