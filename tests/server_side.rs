@@ -418,21 +418,25 @@ fn one_client_that_is_seen_on_both_sides_of_its_nat_is_not_two_that_ask_in_vain(
     assert_says(&found.title, "though it serves other clients");
 }
 
+/// A client talks over TLS, or does not know who signed the certificate.
+fn over_tls(scene: &mut Scene, client: &str, trusts: bool) {
+    let mut tls = Tls::open(scene, client, "203.0.113.1:5349");
+    if trusts {
+        tls.complete(scene, &Offer::named("turn.example.org"));
+        tls.talk(scene, 3);
+    } else {
+        tls.hello(scene, &Offer::named("turn.example.org"));
+        tls.server_flight(scene);
+        tls.alert(scene, 0, 48);
+    }
+    tls.tcp.close(scene, 0);
+}
+
 #[test]
 fn clients_that_do_not_trust_a_servers_certificate_are_one_finding_beside_those_that_do() {
     let mut scene = Scene::new();
     for host in 1..=6 {
-        let trusts = host <= 4;
-        let mut tls = Tls::open(&mut scene, &format!("192.0.2.{host}:5000"), "203.0.113.1:5349");
-        if trusts {
-            tls.complete(&mut scene, &Offer::named("turn.example.org"));
-            tls.talk(&mut scene, 3);
-        } else {
-            tls.hello(&mut scene, &Offer::named("turn.example.org"));
-            tls.server_flight(&mut scene);
-            tls.alert(&mut scene, 0, 48);
-        }
-        tls.tcp.close(&mut scene, 0);
+        over_tls(&mut scene, &format!("192.0.2.{host}:5000"), host <= 4);
     }
     let report = after_a_while(&mut scene);
     let [found] = &report.findings[..] else { panic!("{}", report.headline) };
@@ -482,16 +486,8 @@ fn certificate_changed(clients: u8, still: &[u8]) -> Report {
     let mut scene = Scene::new();
     for (round, host) in (0..2_u64).flat_map(|round| (1..=clients).map(move |host| (round, host))) {
         scene.at_ms(round * 60_000 + u64::from(host) * 1_000);
-        let mut tls = Tls::open(&mut scene, &format!("192.0.2.{host}:{}", 5000 + round), "203.0.113.1:5349");
-        if round == 0 || still.contains(&host) {
-            tls.complete(&mut scene, &Offer::named("turn.example.org"));
-            tls.talk(&mut scene, 3);
-        } else {
-            tls.hello(&mut scene, &Offer::named("turn.example.org"));
-            tls.server_flight(&mut scene);
-            tls.alert(&mut scene, 0, 48);
-        }
-        tls.tcp.close(&mut scene, 0);
+        let client = format!("192.0.2.{host}:{}", 5000 + round);
+        over_tls(&mut scene, &client, round == 0 || still.contains(&host));
     }
     after_a_while(&mut scene)
 }
