@@ -64,8 +64,11 @@ impl Answering {
     /// A server answers, or sends anything else.
     pub(super) fn add(&mut self, server: ServerAddress, transport: Transport, at: Timestamp) {
         if let Some(known) = self.known.entry_up_to(self.max, (server, transport), || Heard::new(at)) {
+            // of a server with many clients most seconds are marked when the next one is answered
+            if known.last.seconds() != at.seconds() || known.seconds.is_empty() {
+                known.mark(at.seconds());
+            }
             known.last = known.last.max(at);
-            known.mark(at.seconds());
         }
     }
 
