@@ -530,8 +530,9 @@ fn a_server_that_takes_no_connections_any_more_is_told_by_those_clients_too_that
     assert_says(&found.explanation, "or a firewall rejects this one in its name");
 }
 
-/// Clients of a conference server, of which these hear no more of it after half a minute, and of these the ones that go on elsewhere.
-fn conference(clients: u8, lost: &[u8], elsewhere: &[u8]) -> Report {
+/// Clients of a conference server, of which these hear no more of it after half a minute, and of these the ones that go on elsewhere; or it alone asks for
+/// consent, and does not hear these any more.
+fn conference(clients: u8, lost: &[u8], elsewhere: &[u8], asks: bool) -> Report {
     const CONFERENCE: &str = "203.0.113.9:10000";
     let own = |host: u8| IceSide::new(&format!("client{host}"), &format!("password-of-client-{host:04}"), 7);
     let its = |host: u8| IceSide::new(&format!("server{host}"), &format!("password-for-client-{host:04}"), 1);
@@ -541,12 +542,14 @@ fn conference(clients: u8, lost: &[u8], elsewhere: &[u8]) -> Report {
             let client = format!("192.0.2.{host}:5000");
             scene.at_ms(1_000 + tick * 2_500 + u64::from(host) * 10);
             let (is_first, answers) = (tick == 0, tick < 12 || !lost.contains(&host));
-            let check = scene.ice_check(&*client, CONFERENCE, (&own(host), &its(host)), true, |check| {
-                if is_first { check.use_candidate() } else { check }
-            });
+            let dress = |check: Stun| if is_first { check.use_candidate() } else { check };
+            let (check, answerer) = match asks {
+                false => (scene.ice_check(&*client, CONFERENCE, (&own(host), &its(host)), true, dress), its(host)),
+                true => (scene.ice_check(CONFERENCE, &*client, (&its(host), &own(host)), true, dress), own(host)),
+            };
             scene.after_ms(1).udp(&*client, CONFERENCE, payload::rtp(96, tick as u16, 0, 1, 100));
             if answers {
-                scene.after_ms(1).ice_answer(&check, &its(host));
+                scene.after_ms(1).ice_answer(&check, &answerer);
                 scene.after_ms(1).udp(CONFERENCE, &*client, payload::rtp(96, tick as u16, 0, 2, 100));
             }
         }
@@ -560,15 +563,19 @@ fn conference(clients: u8, lost: &[u8], elsewhere: &[u8]) -> Report {
 #[test]
 fn a_conference_server_that_several_clients_lose_at_once_is_one_finding() {
     let lost = |report: &Report| report.findings.iter().filter(|found| found.id == "ice-consent-lost").count();
-    let all = conference(5, &[1, 2, 3, 4, 5], &[]);
+    let all = conference(5, &[1, 2, 3, 4, 5], &[], false);
     assert_eq!(lost(&all), 1, "{}", all.headline);
     let found = finding(&all, "ice-consent-lost");
     assert_eq!((found.occurrences, found.affected.clients_total), (5, 5));
-    assert_says(&found.explanation, "4 others lost it at about that time: it is 203.0.113.9 itself");
+    let told = "4 others met the same with it at about that time: it is 203.0.113.9 itself";
+    assert_says(&found.explanation, told);
     assert_says(&all.headline, "(and 4 other clients)");
-    let two = conference(5, &[2, 4], &[]);
+    let alone = conference(5, &[1, 2, 3, 4, 5], &[], true);
+    assert_eq!(lost(&alone), 1, "{}", alone.headline);
+    assert_says(&finding(&alone, "ice-consent-lost").explanation, told);
+    let two = conference(5, &[2, 4], &[], false);
     assert_eq!(lost(&two), 2, "{}", two.headline);
-    assert!(!finding(&two, "ice-consent-lost").explanation.contains("others lost it"));
-    let but_one = conference(9, &[1, 2, 3, 4, 5, 6, 7, 8, 9], &[1, 2, 3, 4, 5, 6, 7, 8]);
+    assert!(!finding(&two, "ice-consent-lost").explanation.contains("others met"));
+    let but_one = conference(9, &[1, 2, 3, 4, 5, 6, 7, 8, 9], &[1, 2, 3, 4, 5, 6, 7, 8], false);
     assert_says(&but_one.headline, "203.0.113.9 stopped answering the consent checks of 192.0.2.9");
 }

@@ -24,7 +24,7 @@ const KINDS: &[Kind] = &[
         ids: &["ice-consent-lost"],
         // agents that lose a peer at once find out within this time: those that ask seldom when 30 s are over (RFC 7675 §5.1)
         within: Some(Span::from_secs(60)),
-        told: "lost it at about that time",
+        told: "met the same with it at about that time",
     },
     Kind {
         ids: &[
