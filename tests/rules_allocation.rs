@@ -453,7 +453,9 @@ fn a_client_that_goes_on_from_another_address_is_told_that_its_network_changed()
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
     assert_says(&found.title, "used to come from 172.16.84.124:50000");
     assert_says(&found.explanation, "it comes from 10.8.0.6 now");
-    assert!(finding(&told, "nat-rebinding").title.ends_with("it has another address now"));
+    let rebinding = finding(&told, "nat-rebinding");
+    assert!(rebinding.title.ends_with("it has another address now"));
+    assert_eq!(rebinding.filter.as_deref(), Some("ip.addr == 10.88.246.156 && udp.port == 50000"));
     // whoever has another name, or a nonce that others have too, may be anybody
     for report in [gone(&Login::new("bob", "example.org", "bobs"), false), gone(&alice(), true)] {
         assert!(!report.findings.iter().any(|known| known.id == "nat-rebinding"), "{}", report.headline);

@@ -293,7 +293,11 @@ fn rebinding(known: &Move, view: &View<'_>, out: &mut Collector) {
 }
 
 fn filter(to: Endpoint, old: Endpoint, new: Endpoint) -> String {
-    format!("{} && (udp.port == {} || udp.port == {})", host_filter(to.ip()), old.port(), new.port())
+    let ports = match (old.port(), new.port()) {
+        (old, new) if old == new => format!("udp.port == {old}"),
+        (old, new) => format!("(udp.port == {old} || udp.port == {new})"),
+    };
+    format!("{} && {ports}", host_filter(to.ip()))
 }
 
 /// What to say, and to do, where a client asks a server at the outside address of its own NAT; empty where nothing shows that.
