@@ -358,5 +358,5 @@ fn rtp_of_a_call_of_which_the_capture_holds_nothing_else_is_told_as_that() {
     assert_eq!(call.counts.skipped.get("RTP without STUN or DTLS before it"), Some(&400));
     let noise = told(7919);
     assert!(noise.counts.skipped.is_empty(), "{:?}", noise.counts.skipped);
-    assert_eq!(noise.headline, "No STUN, TURN or DTLS in 400 frames.");
+    assert!(noise.headline.starts_with("No STUN, TURN or DTLS in 400 frames."), "{}", noise.headline);
 }

@@ -11,6 +11,7 @@ use crate::wire::demux::{self, Kind};
 use crate::wire::dns;
 use crate::wire::stun::{HEADER, Message};
 use crate::wire::turn::ChannelData;
+use crate::wire::vpn;
 use std::net::IpAddr;
 
 impl Core {
@@ -119,7 +120,13 @@ impl Core {
         if datagram.truncated && datagram.payload.len() < HEADER {
             self.session.totals_mut().unseen.add(frame);
         }
-        if kind == Kind::Other || !self.filters.ends(datagram.src, datagram.dst) {
+        if !self.filters.ends(datagram.src, datagram.dst) {
+            return;
+        }
+        if let Some(vpn) = vpn::of([datagram.src.port(), datagram.dst.port()], payload, datagram.length) {
+            self.session.totals_mut().vpn(vpn);
+        }
+        if kind == Kind::Other {
             return;
         }
         let mut event = self.event(frame, time, datagram, Body::Rtp(payload));

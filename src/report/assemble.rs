@@ -157,6 +157,8 @@ fn add_counts(whole: &mut Counts, part: Counts) {
     add(&mut whole.error_codes, part.error_codes);
     add(&mut whole.skipped, part.skipped);
     whole.channel_data += part.channel_data;
+    whole.udp += part.udp;
+    whole.tcp += part.tcp;
     whole.rtp += part.rtp;
     whole.rtcp += part.rtcp;
 }

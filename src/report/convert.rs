@@ -1,5 +1,6 @@
 //! The published form of what a session remembers, one function a thing.
 
+use super::headline::is_silent;
 use super::{
     Address, Allocation, AllocationEnd, Capture, Channel, Counts, Credential, Integrity, IntegrityStatus, NatMapping,
     NearMiss, Permission, Place, ProtocolError, Server, ServerActivity, Time, Transaction, TransactionOutcome,
@@ -26,6 +27,10 @@ pub(super) const MALFORMED: &str = "malformed headers";
 pub(super) const UNCLAIMED: &str = "RTP without STUN or DTLS before it";
 /// How the entries of `skipped` begin that tell of a link type which cannot be read.
 pub(super) const LINK_TYPE: &str = "link type";
+/// What reports call packets that nobody can read without the keys of a layer below UDP.
+pub(super) const ENCRYPTED: &str = "encrypted";
+/// How the entries of `skipped` begin that tell of a tunnel which hides what it carries.
+pub(super) const VPN: &str = "tunnelled in ";
 /// How many places are listed of one thing.
 const MAX_PLACES: usize = 16;
 /// How many points of a server's activity are listed.
@@ -93,7 +98,7 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts, streams: &Stre
     for (link_type, count) in packets.unsupported.iter() {
         skip(format!("{LINK_TYPE} {} ({})", link_type.0, packet::link_type_name(link_type)), count);
     }
-    skip("encrypted".to_owned(), packets.encrypted);
+    skip(ENCRYPTED.to_owned(), packets.encrypted);
     skip(MALFORMED.to_owned(), packets.malformed);
     skip(UNSEEN.to_owned(), totals.unseen.total);
     skip(UNCLAIMED.to_owned(), session.media().unclaimed());
@@ -107,7 +112,7 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts, streams: &Stre
     skip("gaps in TCP streams".to_owned(), streams.gaps);
     skip("overlapping TCP segments that differ".to_owned(), streams.conflicts);
     skip("incomplete messages over TCP".to_owned(), streams.incomplete);
-    Counts {
+    let mut counts = Counts {
         stun: totals
             .stun_by_kind()
             .into_iter()
@@ -117,11 +122,18 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts, streams: &Stre
         dtls: totals.messages.dtls.iter().map(|(&kind, &count)| (ContentType(kind).to_string(), count)).collect(),
         tls: totals.tls.iter().map(|(&kind, &count)| (ContentType(kind).to_string(), count)).collect(),
         other_tls: session.tls().others(),
+        udp: packets.datagrams,
+        tcp: packets.segments,
         rtp: totals.messages.rtp,
         rtcp: totals.messages.rtcp,
         error_codes: totals.errors().iter().map(|(code, &count)| (code.to_string(), count)).collect(),
         skipped,
+    };
+    // what only looks like a tunnel beside a call may be data of any kind
+    if is_silent(&counts) {
+        counts.skipped.extend(totals.vpn.iter().map(|(tunnel, &count)| (format!("{VPN}{tunnel}"), count)));
     }
+    counts
 }
 
 pub(super) fn server(

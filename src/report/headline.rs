@@ -1,8 +1,8 @@
 //! The one sentence for a capture in which nothing is wrong: what worked.
 
-use super::convert::{LINK_TYPE, MALFORMED, UNCLAIMED, UNSEEN};
 use super::outcome::Outcome;
 use super::proxy::refusal;
+use super::silence::silence;
 use super::{Counts, DtlsState, Report, Tls};
 use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
 use crate::rules::{ONE_SIDED, TRUNCATED};
@@ -260,40 +260,13 @@ fn untold(known: &Tls) -> bool {
 }
 
 /// Whether there is no message of any kind that this program reads.
-fn is_silent(counts: &Counts) -> bool {
+pub(super) fn is_silent(counts: &Counts) -> bool {
     counts.stun.is_empty() && counts.channel_data == 0 && counts.dtls.is_empty() && counts.tls.is_empty()
 }
 
-fn frames(report: &Report) -> String {
+pub(super) fn frames(report: &Report) -> String {
     match report.captures.iter().map(|capture| capture.frames).sum() {
         1 => "1 frame".to_owned(),
         frames => format!("{frames} frames"),
-    }
-}
-
-/// The sentence where there is no message at all: whether the capture can tell.
-fn silence(report: &Report, narrow: bool) -> String {
-    let frames = if narrow { format!("what was asked for of {}", frames(report)) } else { frames(report) };
-    if let Some(refused) = refusal(&report.proxies) {
-        return format!("No STUN, TURN or DTLS in {frames}: {refused}.");
-    }
-    let mut unread = report.counts.skipped.keys().filter(|what| what.starts_with(LINK_TYPE));
-    if let Some(what) = unread.next() {
-        let others = if unread.next().is_some() { " and others" } else { "" };
-        return format!("No STUN, TURN or DTLS in what could be read of {frames}: {what}{others} is not supported.");
-    }
-    let skipped = |what| report.counts.skipped.get(what).copied().unwrap_or_default();
-    match (skipped(UNSEEN), skipped(MALFORMED)) {
-        (0, 0) if skipped(UNCLAIMED) > 0 => format!(
-            "No STUN, TURN or DTLS in {frames}, only RTP: the call was set up before the capture began, or without ICE. Start the capture before the call."
-        ),
-        (0, 0) => format!("No STUN, TURN or DTLS in {frames}."),
-        (0, broken) => format!(
-            "No STUN, TURN or DTLS in what could be read of {frames}: the headers of {broken} make no sense or are cut short."
-        ),
-        (cut, _) => format!(
-            "No STUN, TURN or DTLS can be told in {frames}: {cut} datagrams are cut short before their content. Capture whole \
-             packets (tcpdump -s 0)."
-        ),
     }
 }

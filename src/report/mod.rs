@@ -25,6 +25,7 @@ mod over_time;
 mod places;
 mod proxy;
 mod signalling;
+mod silence;
 mod steps;
 mod summary;
 pub mod tables;
@@ -246,6 +247,10 @@ pub struct Counts {
     pub tls: BTreeMap<String, u64>,
     /// TLS connections of which nothing says that they are of TURN, which are not judged.
     pub other_tls: u64,
+    /// UDP datagrams, whatever they hold.
+    pub udp: u64,
+    /// TCP segments, whatever they hold.
+    pub tcp: u64,
     /// RTP packets.
     pub rtp: u64,
     /// RTCP packets.

@@ -8,6 +8,7 @@ use crate::bounded::BoundedMap;
 use crate::net::Endpoint;
 use crate::problem::Problem;
 use crate::wire::stun::{Class, HEADER, Method};
+use crate::wire::vpn::Vpn;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -128,6 +129,8 @@ pub struct Totals {
     pub longest: [usize; 2],
     /// Datagrams of which the capture holds too little to tell what they are.
     pub unseen: Sample,
+    /// Datagrams with the look of tunnels that hide what they carry.
+    pub vpn: BTreeMap<Vpn, u64>,
     /// Signed messages that could not be verified for it.
     pub unverifiable: Sample,
     /// Messages with a wrong FINGERPRINT, by sender.
@@ -167,6 +170,12 @@ impl Totals {
         } else if self.messages.stun.len() < MAX_KINDS {
             self.messages.stun.push((message_type, 1));
         }
+    }
+
+    /// Counts a datagram of a tunnel.
+    #[cold]
+    pub fn vpn(&mut self, vpn: Vpn) {
+        *self.vpn.entry(vpn).or_default() += 1;
     }
 
     /// Counts an error code.

@@ -1,7 +1,7 @@
 //! Bytes to messages: views that borrow from the frame, know no history and judge nothing.
 //!
 //! [`demux`] says by its first bytes what a datagram may be; [`stun`], [`turn`], [`dtls`], [`rtp`] and [`rtcp`] read it. [`tls`] reads the records of
-//! byte streams, and [`handshake`] is what DTLS and TLS share.
+//! byte streams, [`handshake`] is what DTLS and TLS share, and [`vpn`] knows what hides all of them.
 
 pub mod demux;
 pub mod dns;
@@ -13,3 +13,4 @@ pub mod rtp;
 pub mod stun;
 pub mod tls;
 pub mod turn;
+pub mod vpn;
