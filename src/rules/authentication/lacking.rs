@@ -76,8 +76,8 @@ pub(super) fn tell_unknown(group: &Refused<'_>, view: &View<'_>, out: &mut Colle
     let key = format!("{} {method} {named}", conversation.server);
     let mut seen = group.occurrence(UNKNOWN, key, "RFC 8489 §6.3.1", view);
     if nat_test && method == Method::BINDING {
-        // a client that asks for a test of its NAT and is refused goes on without
-        seen.severity = Severity::Warning;
+        // a client that asks for a test of its NAT and is refused goes on without, and its calls need no such test
+        seen.severity = Severity::Note;
     }
     out.add(seen, || {
         let (client, server, error) = (conversation.client, conversation.server, view.error(group.answer));
