@@ -551,6 +551,26 @@ fn an_icmp_error_whose_quote_the_capture_cut_before_the_ports_is_still_one() {
 }
 
 #[test]
+fn an_icmp_error_whose_quote_no_nat_translated_back_is_known_by_its_transaction() {
+    let told = |receiver: [u8; 4]| {
+        let mut scene = Scene::new();
+        let asked = scene.allocate(CLIENT, SERVER);
+        // as the router beyond the NAT saw it, and as the NAT passes its error on
+        let beyond = Scene::new().forwarded(&asked, "198.51.100.9:61000", SERVER);
+        let mut aside = Scene::new();
+        aside.icmp_unreachable("203.0.113.1", &beyond);
+        let mut error = aside.frames().next().unwrap().1[14..].to_vec();
+        error[16..20].copy_from_slice(&receiver);
+        scene.after_ms(20).packet(&error);
+        report(&scene.pcap())
+    };
+    let of_client = told([172, 16, 84, 124]);
+    assert_eq!((of_client.verdict, ids(&of_client)), (Verdict::Failure, vec!["turn-unreachable"]));
+    // an error to somebody else is about somebody else's packet
+    assert_eq!(ids(&told([10, 9, 9, 9])), Vec::<&str>::new());
+}
+
+#[test]
 fn port_unreachable_from_the_server_says_that_nothing_listens() {
     let mut scene = Scene::new();
     let request = scene.allocate(CLIENT, SERVER);

@@ -227,7 +227,7 @@ impl Session {
         if quoted.protocol != protocol::UDP || self.dtls_icmp(frame, error) {
             return None;
         }
-        let (id, src, dst) = self.flow_of_quote(quoted)?;
+        let (id, src, dst) = self.flow_of_quote(quoted).or_else(|| self.flow_of_request(error))?;
         let flow = self.flows.get_mut(id)?;
         let answer = error.answer(frame);
         self.ice.icmp(Transport::Udp, src, dst, answer);
@@ -268,6 +268,17 @@ impl Session {
         let of = |id: FlowId| self.flows.get(id).and_then(|flow| between(&flow.ends));
         let id = self.transactions.flow_of_packet(quoted.ip_id, |id| of(id).is_some())?;
         of(id).map(|(src, dst)| (id, src, dst))
+    }
+
+    /// The flow, the client and the server of the request that an ICMP error quotes as it was sent on by a NAT that does not translate quotes back
+    /// (RFC 5508 §4.2), or before the headers of the capture were rewritten: the error goes to the client all the same.
+    fn flow_of_request(&mut self, error: &IcmpError<'_>) -> Option<(FlowId, Endpoint, Endpoint)> {
+        let id = Message::recognise(error.quoted.payload, true)?.transaction_id();
+        let flows = &self.flows;
+        self.transactions.of_leg(id, |leg| {
+            let (client, server) = leg.roles(&flows.get(leg.flow)?.ends);
+            (client.0.ip() == error.receiver).then_some((leg.flow, client.0, server.0))
+        })
     }
 
     /// Something was sent to a host, whatever it was.

@@ -371,6 +371,11 @@ impl Transactions {
         self.find(id)?.legs().find(|leg| leg.flow == flow)
     }
 
+    /// What is wanted of the first leg of a transaction that has it: for an ICMP error that quotes it with other addresses than it has here.
+    pub(in crate::session) fn of_leg<T>(&mut self, id: TransactionId, wanted: impl Fn(&Leg) -> Option<T>) -> Option<T> {
+        self.find(id)?.legs().filter(|leg| leg.depth == 0).find_map(|leg| wanted(leg))
+    }
+
     /// The request on a flow of which the last copy was the IP packet with this identification, among those that came last: for an ICMP error that quotes
     /// too little to tell its transaction id.
     pub(in crate::session) fn of_packet(&self, ip_id: u32, flow: FlowId) -> Option<TransactionId> {
