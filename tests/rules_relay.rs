@@ -1012,6 +1012,25 @@ fn a_server_in_the_open_that_sees_a_private_address_is_a_warning() {
 }
 
 #[test]
+fn a_private_address_with_the_clients_own_port_may_be_that_of_a_capture_made_anonymous() {
+    let told = told_of(SERVER, "198.51.100.10:50000", "10.0.0.7:50000");
+    let found = finding(&told, "turn-mapped-private");
+    assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Likely));
+    assert_says(&found.explanation, "the port in the message is the client's own");
+
+    let lent = |mapped| {
+        let mut scene = Scene::new();
+        let asked = scene.allocate_as("198.51.100.10:50000", SERVER, &alice(), "nonce-1");
+        scene.after_ms(10).granted_behind_nat(&asked, mapped, "10.0.0.1:24000", &alice());
+        let told = report(&scene.pcap());
+        let found = finding(&told, "turn-relay-private");
+        (found.confidence, found.explanation.contains("the port in the message is the client's own"))
+    };
+    assert_eq!(lent("10.0.0.7:50000"), (Confidence::Likely, true));
+    assert_eq!(lent("198.51.100.10:50000"), (Confidence::Certain, false));
+}
+
+#[test]
 fn an_address_that_is_the_clients_own_or_seen_by_a_server_inside_is_no_fault() {
     for (server, client, mapped) in [
         (SERVER, "192.168.1.10:50000", "192.168.1.10:50000"),

@@ -26,10 +26,11 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     };
     let (client, server) = (conversation.client, conversation.server);
     let listed = [exchange.first.frame, answer.seen.frame];
+    let is_hearsay = may_be_rewritten(mapped, conversation);
     let seen = Occurrence {
         key: format!("{server} {}", mapped.0.ip()),
         severity: Severity::Warning,
-        confidence: Confidence::Certain,
+        confidence: if is_hearsay { Confidence::Likely } else { Confidence::Certain },
         at: answer.seen.time,
         frames: listed.to_vec(),
         filter: Some(filter_of(conversation)),
@@ -41,11 +42,22 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         title: format!("{server} is in the open, and sees {client} at the private address {mapped}"),
         explanation: format!(
             "The server was asked at {server}, and told {client} that it came from {mapped} ({}). That is neither the client's own address nor one that the Internet routes: a \
-             NAT, a proxy or a VPN in front of the server put it there. The address is of no use as a server-reflexive candidate, and all clients look the same to the server.",
+             NAT, a proxy or a VPN in front of the server put it there. The address is of no use as a server-reflexive candidate, and all clients look the same to the server.{}",
             frames(&listed),
+            if is_hearsay { REWRITTEN } else { "" },
         ),
         fix: format!("Let the addresses of clients through to {server} unchanged (no source NAT before it), or place the server outside."),
     });
+}
+
+/// What else may be behind an address that [`may_be_rewritten`].
+pub(super) const REWRITTEN: &str = " Or the addresses in the headers of this capture are not those that were there: the port in the message is the client's own, as where a \
+     capture was made anonymous afterwards, and its messages were left as they are.";
+
+/// Whether the headers of the capture may have been rewritten after it was taken (as `tcprewrite` does): a NAT seldom keeps the client's port, and what was
+/// rewritten always has it.
+pub(super) fn may_be_rewritten(mapped: MappedAddress, conversation: &Conversation) -> bool {
+    is_hidden(mapped, conversation) && mapped.0.port() == conversation.client.0.port()
 }
 
 /// Whether the server sees an address that no one outside can reach, and that is not the one from which the client sent here.

@@ -2,6 +2,7 @@
 
 use crate::net::{RelayedAddress, Scope, ServerAddress, are_neighbours, is_unrouted};
 use crate::rules::evidence::{filter_of, frames};
+use crate::rules::mapped_private::{REWRITTEN, may_be_rewritten};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::{Allocation, Conversation, Grievance};
 
@@ -65,7 +66,9 @@ fn private(
     let fails = !passed && allocation.sent.packets >= TRIED;
     // where the server's own address is a private one too, this may be the server's side of its NAT, or both networks may be routed
     let local = server.0.scope() != Scope::Public && scope != Scope::Loopback;
+    let is_hearsay = !local && allocation.mapped.is_some_and(|mapped| may_be_rewritten(mapped, conversation));
     let confidence = match (local, side(conversation)) {
+        (false, _) if is_hearsay => Confidence::Likely,
         (false, _) => Confidence::Certain,
         (true, Side::Server) => return,
         (true, Side::Client) if fails => Confidence::Certain,
@@ -103,9 +106,10 @@ fn private(
             explanation: format!(
                 "The client reached the server at {server}, and was given {relayed} as its relayed address ({}). That address is {} and in \
                  another network than the one at which the server is reached: a NAT before the server, or a container, hides it, and the \
-                 server does not know its outside address.{traffic}",
+                 server does not know its outside address.{traffic}{}",
                 frames(&[allocation.requested.frame, allocation.created.frame]),
                 scope_word(scope),
+                if is_hearsay { REWRITTEN } else { "" },
             ),
             fix: format!(
                 "Tell the server its outside address, {}, for relaying (coturn: external-ip; Expressway: static NAT mode), and forward its \
