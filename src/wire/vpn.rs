@@ -42,7 +42,7 @@ pub fn of(ports: [u16; 2], payload: &[u8], length: u32) -> Option<Vpn> {
         [1, 0, 0, 0, ..] if length == 148 => Some(Vpn::WireGuard),
         [2, 0, 0, 0, ..] if length == 92 => Some(Vpn::WireGuard),
         [3, 0, 0, 0, ..] if length == 64 => Some(Vpn::WireGuard),
-        [4, 0, 0, 0, ..] if length >= 32 && length % 16 == 0 => Some(Vpn::WireGuard),
+        [4, 0, 0, 0, ..] if length >= 32 && length.is_multiple_of(16) => Some(Vpn::WireGuard),
         _ if ports.contains(&IKE) && is_ike(payload, length) => Some(Vpn::Ipsec),
         _ if ports.iter().any(|port| ESP.contains(port)) && is_esp(payload, length) => Some(Vpn::Ipsec),
         [first, ..] if ports.contains(&OPENVPN) && (1..=11).contains(&(first >> 3)) => Some(Vpn::OpenVpn),
