@@ -365,6 +365,12 @@ impl Network {
     }
 }
 
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.ip, self.prefix)
+    }
+}
+
 /// Whether two hosts are in one network as far as their addresses tell.
 #[must_use]
 pub fn are_neighbours(one: IpAddr, other: IpAddr) -> bool {

@@ -107,6 +107,7 @@ impl Session {
         if let Some(until) = flow.data_both_ways().or_else(checked) {
             self.clients.data(flow.ends.low.ip(), until);
             self.clients.data(flow.ends.high.ip(), until);
+            self.clients.company.met(flow.ends.low, flow.ends.high, until);
         }
         if let Some(conversation) = &flow.conversation {
             let (client, server) = (conversation.client.0, conversation.server.0);

@@ -158,6 +158,12 @@ impl Scene {
         self
     }
 
+    /// Puts all frames so far in the order of their times, for stories that were told one after the other and go on at once.
+    pub fn in_order(&mut self) -> &mut Self {
+        self.frames.sort_by_key(|frame| frame.time_us);
+        self
+    }
+
     /// The number of the last frame, which is also how many there are.
     pub fn last_frame(&self) -> u64 {
         self.frames.len() as u64

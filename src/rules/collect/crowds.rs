@@ -2,21 +2,30 @@
 
 use super::alike::join_alike;
 use super::{Concluded, Group};
-use crate::rules::{Confidence, Severity};
+use crate::net::{Endpoint, Network, are_neighbours};
+use crate::rules::Severity;
+use crate::rules::evidence::how_long;
 use crate::session::Clients;
 use crate::time::Span;
-use hashbrown::HashSet;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// So many do not meet the same by chance.
 const MANY: usize = 3;
 
-/// Findings of two hosts, and what is said of others that they are found of, too.
+/// What so many meet within this time they meet at once.
+const AT_ONCE: Span = Span::from_secs(10);
+
+/// Of so many ports it is no chance that those of some are all below those of the others.
+const APART: usize = 8;
+
+/// Findings of two hosts that others have with one of them, too.
 struct Kind {
     ids: &'static [&'static str],
     /// How long after the first one the others are found.
     within: Option<Span>,
-    told: &'static str,
+    /// Whether it is merely worth knowing, and blames nobody.
+    is_note: bool,
 }
 
 const KINDS: &[Kind] = &[
@@ -24,12 +33,13 @@ const KINDS: &[Kind] = &[
         ids: &["ice-consent-lost"],
         // agents that lose a peer at once find out within this time: those that ask seldom when 30 s are over (RFC 7675 §5.1)
         within: Some(Span::from_secs(60)),
-        told: "met the same with it at about that time",
+        is_note: false,
     },
     Kind {
         ids: &[
             "ice-checks-unanswered",
             "ice-one-way",
+            "ice-check-unauthorized",
             "dtls-no-answer",
             "dtls-unreachable",
             "dtls-never-started",
@@ -41,11 +51,12 @@ const KINDS: &[Kind] = &[
             "dtls-incomplete",
         ],
         within: None,
-        told: "met the same with it",
+        is_note: false,
     },
+    Kind { ids: &["dtls-closed"], within: None, is_note: true },
 ];
 
-/// Joins what tells the same of one host, as grave and as sure.
+/// Joins what tells the same of one host, as grave.
 pub(super) fn join(groups: &mut Vec<Group>, clients: &Clients) {
     for kind in KINDS {
         // whom several ask, then who asks several
@@ -58,30 +69,35 @@ pub(super) fn join(groups: &mut Vec<Group>, clients: &Clients) {
 }
 
 /// Who asks whom.
-fn ends(finding: &Concluded) -> Option<[IpAddr; 2]> {
+fn ends(finding: &Concluded) -> Option<[Endpoint; 2]> {
     let subject = &finding.subject;
     let asked = subject.peer.map(|peer| peer.0).filter(|_| finding.id.starts_with("ice-"));
     let asked = asked.or(subject.server.map(|server| server.0))?;
-    Some([subject.client?.0.ip(), asked.ip()])
+    Some([subject.client?.0, asked])
 }
 
-/// The finding's id, the end that it shares with others, what tells it from others of that id between the same hosts, and how grave and sure it is.
-fn same(finding: &Concluded, shared: usize) -> Option<(&'static str, IpAddr, String, Severity, Confidence)> {
+/// The finding's id, the end that it shares with others, what tells it from others of that id between the same hosts, and how grave it is.
+fn same(finding: &Concluded, shared: usize) -> Option<(&'static str, IpAddr, String, Severity)> {
     let what = finding.key.splitn(3, ' ').nth(2).unwrap_or_default().to_owned();
-    Some((finding.id, *ends(finding)?.get(shared)?, what, finding.severity, finding.confidence))
+    Some((finding.id, ends(finding)?.get(shared)?.ip(), what, finding.severity))
 }
 
 /// One of those that share an end, where enough do.
 fn of_one(alike: Vec<Group>, shared: usize, kind: &Kind, clients: &Clients) -> Vec<Group> {
-    let all: Vec<[IpAddr; 2]> = alike.iter().filter_map(|group| ends(&group.finding)).collect();
-    let others: HashSet<IpAddr> = all.iter().filter_map(|ends| ends.get(1 - shared)).copied().collect();
-    let Some(host) = all.first().and_then(|ends| ends.get(shared)).filter(|_| others.len() >= MANY) else {
+    let Some(crowd) = Crowd::of(&alike, shared, clients).filter(|crowd| crowd.others.len() >= MANY) else {
         return alike;
     };
-    let told =
-        format!(" {} others {}: it is {host} itself, or a way that all of them share.", others.len() - 1, kind.told,);
+    // whom a conference server asks in vain is its client, whatever others get from it
+    let asks = shared == 0 && clients.company().serves_several(crowd.host);
+    let (told, fix) = crowd.words(kind, asks);
+    // a host that calls others takes a port for each, and may call some in vain; who was served may have left
+    let certain = kind.within.is_none() && (crowd.ports.len() == 1 || crowd.is_of_ports());
     let tell = |mut group: Group| {
         group.finding.text.explanation += &told;
+        group.finding.text.fix += &fix;
+        if let Some([own, _]) = ends(&group.finding).filter(|_| asks) {
+            group.turn_around(own, certain);
+        }
         group
     };
     let absorb = |mut first: Group, other: Group| {
@@ -90,4 +106,120 @@ fn of_one(alike: Vec<Group>, shared: usize, kind: &Kind, clients: &Clients) -> V
         first
     };
     alike.into_iter().map(tell).reduce(absorb).into_iter().collect()
+}
+
+/// Those that meet the same with one host, and those that do not.
+struct Crowd {
+    host: IpAddr,
+    others: BTreeSet<IpAddr>,
+    /// The host's ports at which they do.
+    ports: BTreeSet<u16>,
+    /// From the first to the last of them.
+    span: Span,
+    /// Who exchanged data with the host after that.
+    well: BTreeSet<IpAddr>,
+    /// At which of its ports.
+    well_at: BTreeSet<u16>,
+    /// Whether all of these are known.
+    all_known: bool,
+}
+
+impl Crowd {
+    fn of(alike: &[Group], shared: usize, clients: &Clients) -> Option<Crowd> {
+        let all: Vec<[Endpoint; 2]> = alike.iter().filter_map(|group| ends(&group.finding)).collect();
+        let own = || all.iter().filter_map(|ends| ends.get(shared));
+        let host = own().next()?.ip();
+        let others: BTreeSet<IpAddr> = all.iter().filter_map(|ends| ends.get(1 - shared)).map(Endpoint::ip).collect();
+        let first = alike.iter().map(|group| group.finding.at).min()?;
+        let last = alike.iter().map(|group| group.finding.until).max()?;
+        let company = clients.company();
+        let well = || company.of(host).filter(|(_, other, until)| *until >= last && !others.contains(other));
+        Some(Crowd {
+            host,
+            ports: own().map(Endpoint::port).collect(),
+            span: last.since(first),
+            well: well().map(|(_, other, _)| other).collect(),
+            well_at: well().map(|(port, ..)| port).collect(),
+            others,
+            all_known: !company.is_full(),
+        })
+    }
+
+    /// Whether they have ports of the host in common at which nobody does well.
+    fn is_of_ports(&self) -> bool {
+        let (one, other) = (&self.ports, &self.well_at);
+        let (Some(low), Some(high)) = (one.first(), one.last()) else { return false };
+        let apart = other.last() < Some(low) || other.first() > Some(high);
+        let several = one.len() > 1;
+        !other.is_empty() && one.is_disjoint(other) && (!several || apart && one.len() + other.len() >= APART)
+    }
+
+    /// What to add to the explanation, and to the fix; `asks` where it is the host that asks them.
+    fn words(&self, kind: &Kind, asks: bool) -> (String, String) {
+        let Crowd { host, others, well, .. } = self;
+        let when = match kind.within {
+            Some(_) if self.span <= AT_ONCE => " at about that time".to_owned(),
+            Some(_) => format!(" within {}", how_long(self.span)),
+            None => String::new(),
+        };
+        if kind.is_note {
+            return (format!(" {} others did the same with {host}.", others.len() - 1), String::new());
+        }
+        let met = format!(" {} others met the same with it{when}", others.len() - 1);
+        if well.is_empty() {
+            // where there was no room for all that exchanged data with others, some may have gone on
+            let whose = format!(": it is {host} itself, or a way that all of them share");
+            return (format!("{met}{}.", if self.all_known { whose } else { String::new() }), String::new());
+        }
+        if self.is_of_ports() {
+            let (own, other) = (listed(&self.ports), listed(&self.well_at));
+            return (
+                format!("{met}, all of them at its {own}, while others exchange data with it at its {other}."),
+                format!(
+                    " See what is different about {own} of {host}: another process or worker, which may hang, another rule of a firewall, or what a NAT does not \
+                     forward."
+                ),
+            );
+        }
+        let go_on = if well.len() == 1 { "1 host goes on".to_owned() } else { format!("{} hosts go on", well.len()) };
+        let (common, fix) = self.in_common();
+        let leaves = if asks && kind.within.is_some() && common.is_empty() {
+            " Participants that leave without a goodbye look like that, too."
+        } else {
+            ""
+        };
+        let told = format!(
+            "{met}, while {go_on} exchanging data with it, so that it is not {host} as a whole: look for what these have in common{common}.{leaves}"
+        );
+        (told, if asks { fix } else { String::new() })
+    }
+
+    /// What networks tell the ones from the others by, and what to do about it.
+    fn in_common(&self) -> (String, String) {
+        let Crowd { host, others, well, .. } = self;
+        let all_of = |hosts: &BTreeSet<IpAddr>, one: IpAddr| hosts.iter().all(|&other| are_neighbours(one, other));
+        let none_of = |hosts: &BTreeSet<IpAddr>, one: IpAddr| !hosts.iter().any(|&other| are_neighbours(one, other));
+        if all_of(well, *host) && none_of(others, *host) {
+            let network = Network::around(*host);
+            return (
+                format!(": none of them is in {network}, its own network, and all that go on are"),
+                format!(
+                    " See that {host} announces an address in its candidates by which it is reached from outside {network}, and that a NAT and the firewalls before it \
+                     let UDP to it in."
+                ),
+            );
+        }
+        let one = others.first().copied().filter(|&one| all_of(others, one) && none_of(well, one));
+        let told = one.map(|one| format!(": all of them are in {}, and none that goes on is", Network::around(one)));
+        (told.unwrap_or_default(), String::new())
+    }
+}
+
+/// `port 10001`, `ports 40100 to 40195`.
+fn listed(ports: &BTreeSet<u16>) -> String {
+    match (ports.first(), ports.last()) {
+        (Some(low), Some(high)) if low < high => format!("ports {low} to {high}"),
+        (Some(port), _) => format!("port {port}"),
+        _ => String::new(),
+    }
 }

@@ -3,6 +3,7 @@
 use super::knocks::Knocks;
 use super::{Affected, Concluded, MAX_FRAMES, Occurrence, Remedy, Subject, Text};
 use crate::frame::in_order;
+use crate::net::Endpoint;
 use crate::rules::{Confidence, Severity};
 use crate::session::{Clients, Coverage, Grievance, Lendings, Names};
 use crate::time::Timestamp;
@@ -180,7 +181,7 @@ impl Group {
         }
     }
 
-    /// Takes in what another one tells of others, as grave and as sure.
+    /// Takes in what another one tells of others, as grave.
     pub(super) fn absorb(&mut self, other: Group) {
         let Group { finding: Concluded { text, frames, filter, subject, .. }, .. } = other;
         self.finding.occurrences += other.finding.occurrences;
@@ -193,6 +194,19 @@ impl Group {
         }
         let room = MAX_GRIEVANCES.saturating_sub(self.grievances.len());
         self.grievances.extend(other.grievances.into_iter().chain(other.later).take(room));
+    }
+
+    /// Tells it of those who were asked in vain by one who serves several, at this end: whether it stands is for them to say. Unless it is `certain` that they
+    /// wanted to be served, what goes by data is only likely.
+    pub(super) fn turn_around(&mut self, server: Endpoint, certain: bool) {
+        let told = self.others.iter_mut().map(|told| &mut told.remedy);
+        for (remedy, confidence) in self.grievances.iter_mut().chain(&mut self.later) {
+            *remedy = remedy.turned_around(server);
+            if !certain && matches!(remedy, Remedy::Data(_)) {
+                *confidence = Confidence::Likely;
+            }
+        }
+        told.for_each(|remedy| *remedy = remedy.turned_around(server));
     }
 
     /// Whether the next of these might find no room.

@@ -1,5 +1,6 @@
 //! What each client had in the end: the measure by which a refusal is a failure or a detour.
 
+use super::company::Company;
 use super::coverage::Coverage;
 use super::encrypted::Encrypted;
 use super::outcome::{Denied, Grant, NEVER, Outcome, Redirect, Server};
@@ -32,6 +33,8 @@ pub struct Clients {
     pub(in crate::session) encrypted: Encrypted,
     /// What the capture holds of them, and what it lacks.
     pub(in crate::session) coverage: Coverage,
+    /// Who exchanged data with whom.
+    pub(in crate::session) company: Company,
     pub(super) proxies: Proxies,
 }
 
@@ -68,7 +71,13 @@ impl Clients {
     /// An empty table for at most `max` clients.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Clients { max, encrypted: Encrypted::new(max), coverage: Coverage::new(max), ..Clients::default() }
+        Clients {
+            max,
+            encrypted: Encrypted::new(max),
+            coverage: Coverage::new(max),
+            company: Company::new(max),
+            ..Clients::default()
+        }
     }
 
     /// What proxies answered clients.
@@ -87,6 +96,12 @@ impl Clients {
     #[must_use]
     pub fn coverage(&self) -> &Coverage {
         &self.coverage
+    }
+
+    /// Who exchanged data with whom.
+    #[must_use]
+    pub fn company(&self) -> &Company {
+        &self.company
     }
 
     /// How many clients found no room.

@@ -62,16 +62,18 @@ impl Encrypted {
         }
     }
 
-    /// Whether the two hosts completed a DTLS association after `at`, or one of them did with another host in one that began within
-    /// 10 s of it: on another pair of addresses.
+    /// Whether the two hosts completed a DTLS association after `at`.
     #[must_use]
     pub fn was_keyed(&self, one: IpAddr, other: IpAddr, at: Timestamp) -> bool {
+        self.keyed.get(&(one.min(other), one.max(other))).is_some_and(|&completed| completed >= at)
+    }
+
+    /// Whether a host completed one with any other after `at` that began within 10 s of it: on another pair of addresses, where it does not serve several.
+    #[must_use]
+    pub fn was_keyed_at_once(&self, host: IpAddr, at: Timestamp) -> bool {
         const AT_ONCE: Span = Span::from_secs(10);
         let together = |&(first, completed): &(Timestamp, Timestamp)| completed >= at && first.apart(at) <= AT_ONCE;
-        self.keyed.get(&(one.min(other), one.max(other))).is_some_and(|&completed| completed >= at)
-            || [one, other]
-                .iter()
-                .any(|host| self.keyed_hosts.get(host).is_some_and(|known| known.iter().any(together)))
+        self.keyed_hosts.get(&host).is_some_and(|known| known.iter().any(together))
     }
 
     /// A TLS connection of a client to a TURN server was complete at `at`; `answered` where the server answered application data in it.
