@@ -314,6 +314,24 @@ fn participants_that_leave_without_a_goodbye_are_not_laid_to_the_servers_charge(
 }
 
 #[test]
+fn a_server_that_was_restarted_and_refuses_all_checks_is_one_story() {
+    let report = conference(8, |number, scene| {
+        let mut participant = Participant::anywhere(number, SFU);
+        participant.join(scene);
+        participant.goes_on(scene, 25_000, WELL);
+        let refused = Going { up: true, down: false, checks: Checks::Refused, back: Checks::None };
+        participant.goes_on(scene, 45_000, refused);
+    });
+    let grave: Vec<&Finding> = report.findings.iter().filter(|found| found.caused_by.is_none()).collect();
+    let [found] = &grave[..] else { panic!("{}\n{}", report.headline, calls::show(&report)) };
+    assert_eq!((&*found.id, found.severity), ("ice-check-unauthorized", Severity::Failure));
+    assert_eq!((found.confidence, found.affected.clients_total), (Confidence::Certain, 8));
+    let told = "with 401 Unauthorized: it takes them no more (and 7 other clients)";
+    assert_says(&report.headline, told);
+    assert_says(&found.explanation, "7 others met the same with it: it is 203.0.113.9 itself");
+}
+
+#[test]
 fn participants_that_hang_up_are_one_note() {
     let report = conference(8, |number, scene| {
         let mut participant = Participant::anywhere(number, SFU);
@@ -326,4 +344,22 @@ fn participants_that_hang_up_are_one_note() {
     let [found] = &report.findings[..] else { panic!("{}", calls::show(&report)) };
     assert_eq!((&*found.id, found.occurrences), ("dtls-closed", 8));
     assert_says(&found.explanation, "7 others did the same with 203.0.113.9.");
+}
+
+#[test]
+fn a_hello_that_never_gets_to_a_server_that_only_answers_is_missed() {
+    let report = conference(8, |number, scene| {
+        let mut participant = Participant::anywhere(number, SFU);
+        if number != 5 {
+            return participant.works(scene);
+        }
+        participant.connect(scene);
+        participant.goes_on(scene, 30_000, Going { up: false, down: false, ..WELL });
+    });
+    let found = only(&report, "dtls-never-started");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain), "{}", report.headline);
+    assert_says(
+        &report.headline,
+        "198.5.100.7:40005 and 203.0.113.9:10000 have a working pair, and neither begins DTLS",
+    );
 }

@@ -120,7 +120,8 @@ impl Session {
                 let [out, back] = &mut conversation.relayed_stun;
                 *(if conversation.client.0 == event.src { out } else { back }) += 1;
             }
-            if let Some(way) = flow.media {
+            // who refuses a check may be another than the one whose media it was
+            if let Some(way) = flow.media.filter(|_| class != Class::Error) {
                 self.media.alive(event, way);
             }
         }

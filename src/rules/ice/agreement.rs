@@ -91,6 +91,9 @@ pub(super) fn judge_unauthorized(ice: &IceSession, view: &View<'_>, out: &mut Co
         if ice.restarted_by.is_some() {
             seen.severity = Severity::Warning; // what counts is how the new generation fares
         }
+        if before {
+            seen.key += " no more";
+        }
         out.add(seen, || unauthorized(ice, agent, refused, gave_up, view));
     }
 }

@@ -149,7 +149,8 @@ fn text(
         let later = heard.since(consent.last_answer.time);
         format!(" The last packet of {to} arrived on the pair {later} after that answer, and nothing from then on.")
     } else {
-        format!(" From then on nothing of {to} arrives on the pair.")
+        let refusals = if pair.way(consent.from).errors > 0 { " but refusals" } else { "" };
+        format!(" From then on nothing{refusals} of {to} arrives on the pair.")
     };
     let ended = if consent.lost_at.is_some() {
         "After 30 seconds without an answer an agent must stop sending (RFC 7675 §5.1)."

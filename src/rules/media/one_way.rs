@@ -39,6 +39,7 @@ const BEHIND_SILENCE: &[&str] = &[
     "turn-unreachable",
     "turn-no-response",
     "ice-one-way",
+    "ice-check-unauthorized",
     "ice-consent-lost",
     "turn-permission-missing",
     "turn-relay-silent",

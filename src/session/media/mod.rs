@@ -239,7 +239,7 @@ impl Media {
         }
     }
 
-    /// STUN passes on a flow with media.
+    /// STUN passes on a flow with media, and is no refusal.
     pub(super) fn alive(&mut self, event: &Event<'_>, WayId(id): WayId) {
         let Some(way) = self.ways.get_mut(id) else { return };
         let path = Path::of_event(event);
