@@ -6,7 +6,7 @@ use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject,
 use crate::session::Grievance;
 use crate::session::ice::{IceSession, Pair, Way};
 use crate::session::signalling::{Description, Setup};
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 pub(super) const ID: &str = "dtls-never-started";
 
@@ -16,7 +16,8 @@ const WAITED: Span = Span::from_secs(5);
 pub(super) fn judge(session: &IceSession, view: &View<'_>, out: &mut Collector) {
     let (Some(pair), Some(selection)) = (session.selected(), session.selection()) else { return };
     // a restart goes on with the keys that there are, and DTLS or media on any pair was begun somehow
-    if session.restart_of.is_some() || has_begun(session) || !pair.is_valid_both_ways() {
+    let works = |pair: &Pair| pair.is_valid_both_ways() || works_with_lite(session, pair, view);
+    if session.restart_of.is_some() || has_begun(session) || !works(pair) {
         return;
     }
     let (signalling, names) = (view.session.signalling(), view.session.names());
@@ -24,7 +25,7 @@ pub(super) fn judge(session: &IceSession, view: &View<'_>, out: &mut Collector) 
         return;
     }
     // libwebrtc nominates several, and goes on with another than the first
-    let working = session.pairs.iter().filter(|pair| pair.is_valid_both_ways());
+    let working = session.pairs.iter().filter(|pair| works(pair));
     let last = working.filter_map(Pair::last_check).max();
     let Some(waited) = last.map(|last| last.since(selection.at.time)).filter(|waited| *waited >= WAITED) else {
         return;
@@ -81,6 +82,21 @@ pub(super) fn judge(session: &IceSession, view: &View<'_>, out: &mut Collector) 
                 .to_owned(),
         }
     });
+}
+
+/// Whether a pair with an agent that only answers, as a lite one does, was nominated by the other, which asks for consent as often as on one that it uses.
+fn works_with_lite(session: &IceSession, pair: &Pair, view: &View<'_>) -> bool {
+    const CONSENT: i64 = 6;
+    let (signalling, names) = (view.session.signalling(), view.session.names());
+    (0..2).any(|agent| {
+        let way = pair.way(agent);
+        let nominated = way.answered.as_ref().and_then(|answered| answered.nominated);
+        let only_answers = pair.way(1 - agent).first.is_none();
+        let asks = |since: Timestamp| i64::from(way.sent) >= way.last.since(since).secs() / CONSENT;
+        only_answers
+            && session.is_lite(1 - agent, signalling, names) != Some(false)
+            && nominated.is_some_and(|nominated| asks(nominated.time))
+    })
 }
 
 /// Whether DTLS or media is seen on any pair, be it the end of a handshake that a capture begins with.
