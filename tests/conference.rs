@@ -343,7 +343,7 @@ fn participants_that_hang_up_are_one_note() {
     assert_eq!(report.verdict, Verdict::Healthy, "{}", report.headline);
     let [found] = &report.findings[..] else { panic!("{}", calls::show(&report)) };
     assert_eq!((&*found.id, found.occurrences), ("dtls-closed", 8));
-    assert_says(&found.explanation, "7 others did the same with 203.0.113.9.");
+    assert_says(&found.explanation, "It is the same with 7 others and 203.0.113.9.");
 }
 
 #[test]
@@ -362,4 +362,51 @@ fn a_hello_that_never_gets_to_a_server_that_only_answers_is_missed() {
         &report.headline,
         "198.5.100.7:40005 and 203.0.113.9:10000 have a working pair, and neither begins DTLS",
     );
+}
+
+#[test]
+fn a_participant_that_moves_is_missed_where_the_server_does_not_answer_it_there() {
+    let moves = |answers: bool| {
+        conference(6, |number, scene| {
+            let mut participant = Participant::anywhere(number, SFU);
+            if number != 3 {
+                return participant.works(scene);
+            }
+            participant.join(scene);
+            participant.goes_on(scene, 20_000, WELL);
+            participant.at = "172.16.7.3:30003".to_owned();
+            let checks = if answers { Checks::Answered } else { Checks::InVain };
+            participant.goes_on(scene, 40_000, Going { up: true, down: answers, checks, back: Checks::None });
+        })
+    };
+    let report = moves(false);
+    let found = only(&report, "ice-consent-lost");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely), "{}", report.headline);
+    let told = "203.0.113.9:10000 does not answer 172.16.7.3:30003, where 198.3.100.7:40003 goes on from";
+    assert_says(&report.headline, told);
+    assert_says(&found.fix, "any address and go on there");
+    assert_eq!(moves(true).verdict, Verdict::Healthy);
+}
+
+#[test]
+fn a_participant_to_whom_nothing_is_sent_is_missed_among_others_to_whom_something_is() {
+    let silent = |silent: &[u8]| {
+        conference(8, |number, scene| {
+            let mut participant = Participant::anywhere(number, SFU);
+            participant.join(scene);
+            participant.goes_on(scene, END, Going { down: !silent.contains(&number), ..WELL });
+        })
+    };
+    let report = silent(&[3]);
+    let found = only(&report, "media-one-way");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely), "{}", report.headline);
+    assert_says(
+        &report.headline,
+        "Media goes from 198.3.100.7:40003 to 203.0.113.9:10000 only: neither media nor RTCP",
+    );
+    let report = silent(&[1, 3, 5, 7]);
+    assert_says(&only(&report, "media-one-way").explanation, "3 others met the same with it, while 4 hosts go on");
+    // a server that gives nobody reports, and media to few
+    let report = silent(&[0, 1, 2, 3, 4, 5]);
+    assert_eq!(report.verdict, Verdict::Healthy, "{}", report.headline);
 }

@@ -24,8 +24,6 @@ struct Kind {
     ids: &'static [&'static str],
     /// How long after the first one the others are found.
     within: Option<Span>,
-    /// Whether it is merely worth knowing, and blames nobody.
-    is_note: bool,
 }
 
 const KINDS: &[Kind] = &[
@@ -33,13 +31,13 @@ const KINDS: &[Kind] = &[
         ids: &["ice-consent-lost"],
         // agents that lose a peer at once find out within this time: those that ask seldom when 30 s are over (RFC 7675 §5.1)
         within: Some(Span::from_secs(60)),
-        is_note: false,
     },
     Kind {
         ids: &[
             "ice-checks-unanswered",
             "ice-one-way",
             "ice-check-unauthorized",
+            "ice-not-nominated",
             "dtls-no-answer",
             "dtls-unreachable",
             "dtls-never-started",
@@ -49,11 +47,12 @@ const KINDS: &[Kind] = &[
             "dtls-handshake-failure",
             "dtls-version",
             "dtls-incomplete",
+            "dtls-closed",
+            "media-one-way",
+            "media-lossy",
         ],
         within: None,
-        is_note: false,
     },
-    Kind { ids: &["dtls-closed"], within: None, is_note: true },
 ];
 
 /// Joins what tells the same of one host, as grave.
@@ -71,8 +70,8 @@ pub(super) fn join(groups: &mut Vec<Group>, clients: &Clients) {
 /// Who asks whom.
 fn ends(finding: &Concluded) -> Option<[Endpoint; 2]> {
     let subject = &finding.subject;
-    let asked = subject.peer.map(|peer| peer.0).filter(|_| finding.id.starts_with("ice-"));
-    let asked = asked.or(subject.server.map(|server| server.0))?;
+    let (peer, server) = (subject.peer.map(|peer| peer.0), subject.server.map(|server| server.0));
+    let asked = if finding.id.starts_with("dtls-") { server.or(peer) } else { peer.or(server) }?;
     Some([subject.client?.0, asked])
 }
 
@@ -89,7 +88,8 @@ fn of_one(alike: Vec<Group>, shared: usize, kind: &Kind, clients: &Clients) -> V
     };
     // whom a conference server asks in vain is its client, whatever others get from it
     let asks = shared == 0 && clients.company().serves_several(crowd.host);
-    let (told, fix) = crowd.words(kind, asks);
+    let is_note = alike.iter().all(|group| group.finding.severity == Severity::Note);
+    let (told, fix) = if is_note { crowd.note() } else { crowd.words(kind, asks) };
     // a host that calls others takes a port for each, and may call some in vain; who was served may have left
     let certain = kind.within.is_none() && (crowd.ports.len() == 1 || crowd.is_of_ports());
     let tell = |mut group: Group| {
@@ -154,6 +154,11 @@ impl Crowd {
         !other.is_empty() && one.is_disjoint(other) && (!several || apart && one.len() + other.len() >= APART)
     }
 
+    /// What to add to a note, which blames nobody.
+    fn note(&self) -> (String, String) {
+        (format!(" It is the same with {} others and {}.", self.others.len() - 1, self.host), String::new())
+    }
+
     /// What to add to the explanation, and to the fix; `asks` where it is the host that asks them.
     fn words(&self, kind: &Kind, asks: bool) -> (String, String) {
         let Crowd { host, others, well, .. } = self;
@@ -162,9 +167,6 @@ impl Crowd {
             Some(_) => format!(" within {}", how_long(self.span)),
             None => String::new(),
         };
-        if kind.is_note {
-            return (format!(" {} others did the same with {host}.", others.len() - 1), String::new());
-        }
         let met = format!(" {} others met the same with it{when}", others.len() - 1);
         if well.is_empty() {
             // where there was no room for all that exchanged data with others, some may have gone on
@@ -183,14 +185,13 @@ impl Crowd {
         }
         let go_on = if well.len() == 1 { "1 host goes on".to_owned() } else { format!("{} hosts go on", well.len()) };
         let (common, fix) = self.in_common();
-        let leaves = if asks && kind.within.is_some() && common.is_empty() {
-            " Participants that leave without a goodbye look like that, too."
-        } else {
-            ""
+        let look = match kind.within {
+            Some(_) if asks && common.is_empty() => {
+                ". Participants that leave without a goodbye look like that, too".to_owned()
+            }
+            _ => format!(": look for what these have in common{common}"),
         };
-        let told = format!(
-            "{met}, while {go_on} exchanging data with it, so that it is not {host} as a whole: look for what these have in common{common}.{leaves}"
-        );
+        let told = format!("{met}, while {go_on} exchanging data with it, so that it is not {host} as a whole{look}.");
         (told, if asks { fix } else { String::new() })
     }
 

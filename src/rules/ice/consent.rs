@@ -1,6 +1,6 @@
 //! `ice-consent-lost`: checks on the selected pair that were being answered, and are no more (RFC 7675).
 
-use super::{address, ends, lost_between, named, occurrence, unless_later};
+use super::{address, counted, ends, lost_between, named, occurrence, unless_later};
 use crate::rules::evidence::how_long;
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::ice::{Answered, Consent, IceSession, Pair};
@@ -30,6 +30,9 @@ const ON_ITS_WAY: Span = Span::from_secs(5);
 
 pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     let (Some(consent), Some(pair)) = (ice.consent(), ice.selected()) else { return };
+    if let Some((agent, lost)) = (0..2).find_map(|agent| Some((agent, moved_in_vain(ice, agent, pair)?))) {
+        return moved(ice, agent, [pair, lost], view, out);
+    }
     let Some(answered) = pair.way(consent.from).answered.as_ref() else { return };
     let (span, checks) = GIVEN_UP;
     let silence = |until: Timestamp| until.since(consent.last_answer.time);
@@ -61,6 +64,71 @@ pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     }
     let open = answered.open;
     out.add(seen, || text(ice, &consent, pair, (open, still_sends, heard), view));
+}
+
+/// Where an agent goes on from another address, and is not answered there: it asks no more on the pair that was selected, and nowhere is it answered since.
+fn moved_in_vain<'i>(ice: &'i IceSession, agent: usize, selected: &Pair) -> Option<&'i Pair> {
+    let (long, checks) = IN_VAIN;
+    let (old, last) = (selected.way(agent), selected.way(agent).answered.as_ref()?.last);
+    if ice.is_mixed || ice.restarted_by.is_some() {
+        return None;
+    }
+    ice.pairs.iter().find(|pair| {
+        let way = pair.way(agent);
+        let since = way.first.filter(|first| *first > last);
+        let is_answered = |known: &Pair| {
+            let answered = [known.way(0), known.way(1)].into_iter().filter_map(|way| way.answered.as_ref());
+            since.is_some_and(|since| answered.map(|answered| answered.last).any(|answer| answer > since))
+        };
+        pair.end(agent) != selected.end(agent)
+            && pair.host(1 - agent) == selected.host(1 - agent)
+            && since.is_some_and(|since| way.last.since(since.time) >= long && old.last < since.time.after(BETWEEN))
+            && way.sent >= checks
+            && way.errors == 0
+            && !ice.pairs.iter().any(is_answered)
+    })
+}
+
+/// An agent that has another address since its network changed, and is not heard there.
+fn moved(ice: &IceSession, agent: usize, [selected, lost]: [&Pair; 2], view: &View<'_>, out: &mut Collector) {
+    let (way, other) = (lost.way(agent), lost.carried(1 - agent));
+    let (Some(first), Some(answered)) = (way.first, selected.way(agent).answered.as_ref()) else { return };
+    if other.first.is_some() {
+        return; // it is heard, whatever becomes of its checks
+    }
+    let numbers = vec![answered.last.frame, first.frame];
+    let mut seen = occurrence(ice, agent, (LOST, "RFC 8445 §7.3.1.3"), Severity::Failure, first.time, numbers);
+    seen.key += " moved";
+    seen = unless_later(seen, ice, view);
+    // answers may take a way that is not captured
+    seen.confidence = Confidence::Likely;
+    seen.causes = &["nat-rebinding"];
+    let (from, to) = (lost.end(agent), lost.end(1 - agent));
+    let stays = selected.carried(1 - agent);
+    let stays = if stays.first.is_some() && stays.last > first.time.after(ON_ITS_WAY) {
+        format!(" {to} goes on sending to {}.", selected.end(agent))
+    } else {
+        String::new()
+    };
+    out.add(seen, || Text {
+        title: format!("{to} does not answer {from}, where {} goes on from", selected.end(agent)),
+        explanation: format!(
+            "{} was answered on {} until frame {}. From frame {} on it checks from {from}, as one whose network changed, and {} over {} are not answered there, nor any \
+             others since.{stays}",
+            named(ice, agent, view),
+            ends(selected, agent),
+            answered.last.frame,
+            first.frame,
+            counted(u64::from(way.sent), "check"),
+            how_long(way.last.since(first.time)),
+        ),
+        fix: format!(
+            "Let {} take checks of a participant that it knows from any address and go on there (a peer-reflexive candidate, RFC 8445 §7.3.1.3): look for a setting that \
+             pins participants to their first address, and for a firewall or a balancer before it that lets no new address in. An ICE restart of {} mends it, too.",
+            address(ice, 1 - agent),
+            address(ice, agent)
+        ),
+    });
 }
 
 /// What ends a pair that runs through a relay.

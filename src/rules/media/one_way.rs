@@ -91,7 +91,14 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
             if told.iter().any(|known| known.is_beyond_nat(&found, view)) {
                 continue;
             }
-            if found.goes_elsewhere(&ways, view) {
+            // a conference server sends media to others, too: of one that answers everybody else it is only likely that it should send here
+            let serves = matches!(story, Story::Silent { .. }) && found.is_of_a_server(&ways, view);
+            if let Story::Silent { confidence, .. } = &mut story
+                && serves
+            {
+                *confidence = Confidence::Likely;
+            }
+            if found.goes_elsewhere(&ways, serves, view) {
                 // what gets to a relay goes no other way, but no further
                 let Story::Gone(gone) = &mut story else { continue };
                 gone.arrived = found.arrives_at_relay(&ways, gone.heard);
@@ -247,10 +254,24 @@ impl OneWay<'_> {
         })
     }
 
+    /// Whether the silent side is a conference server that gives media or reports to several others of whom it gets media.
+    fn is_of_a_server(&self, ways: &[&MediaWay], view: &View<'_>) -> bool {
+        const SEVERAL: usize = 3;
+        let host = self.dst.ip();
+        let answers = |way: &&&MediaWay| {
+            (0..2).any(|of| {
+                let (known, other) = way.from(of);
+                let ends = known.ends.filter(|(src, dst)| src.ip() == host && dst.ip() != self.src.ip());
+                ends.is_some() && (known.media.is_some() || known.rtcp_seen.is_some()) && other.media.is_some()
+            })
+        };
+        view.session.clients().company().serves_several(host) && ways.iter().filter(answers).nth(SEVERAL - 1).is_some()
+    }
+
     /// Whether the silent side's media may take another way: something of it, or for the same port, or through a relay for the same host, was
     /// seen on another path in that time, or of the same two agents on another pair, where a NAT may give either another address. On the other side
-    /// of a NAT the same is seen until it stops.
-    fn goes_elsewhere(&self, ways: &[&MediaWay], view: &View<'_>) -> bool {
+    /// of a NAT the same is seen until it stops. What one who `serves` others sends to these goes no other way.
+    fn goes_elsewhere(&self, ways: &[&MediaWay], serves: bool, view: &View<'_>) -> bool {
         let nat = view.session.nat();
         let stopped = self.heard.map_or(self.since.time, |heard| heard.time.max(self.since.time));
         let meanwhile = |seen: Option<(Seen, Seen)>, from: Timestamp| {
@@ -263,7 +284,8 @@ impl OneWay<'_> {
                 let Some((src, dst)) = known.ends else { return false };
                 let for_the_same_host = way.path.inside.is_some() && wire(way).contains(&self.src.ip());
                 let of_agents = self.way.ice.is_some() && way.ice == self.way.ice && dst.ip() == self.src.ip();
-                let related = src.ip() == self.dst.ip() || dst == self.src || for_the_same_host || of_agents;
+                let of_host = src.ip() == self.dst.ip() && (!serves || dst.ip() == self.src.ip());
+                let related = of_host || dst == self.src || for_the_same_host || of_agents;
                 let opposite = src != self.src;
                 let same = nat.are_one(src, self.dst) && nat.are_one(dst, self.src);
                 let from = if same { stopped.after(TOGETHER) } else { self.since.time };
