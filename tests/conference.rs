@@ -410,3 +410,35 @@ fn a_participant_to_whom_nothing_is_sent_is_missed_among_others_to_whom_somethin
     let report = silent(&[0, 1, 2, 3, 4, 5]);
     assert_eq!(report.verdict, Verdict::Healthy, "{}", report.headline);
 }
+
+#[test]
+fn the_session_that_fails_is_shown_before_those_that_work() {
+    let mut scene = Scene::new();
+    for number in 0..8 {
+        let mut participant = Participant::anywhere(number, SFU).of_full_agent();
+        if number == 6 { participant.is_asked_in_vain(&mut scene) } else { participant.works(&mut scene) }
+    }
+    let report = report(&scene.in_order().later(30).pcap());
+    let text = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
+    let first = text.lines().find(|line| line.starts_with("ICE ")).unwrap_or_default();
+    assert_says(first, "198.6.100.7");
+}
+
+#[test]
+fn a_participant_that_the_answers_of_the_server_do_not_get_to_any_more_is_told_by_how_it_asks() {
+    let report = conference(6, |number, scene| {
+        let mut participant = Participant::anywhere(number, SFU);
+        if number != 3 {
+            return participant.works(scene);
+        }
+        participant.join(scene);
+        participant.goes_on(scene, 25_000, WELL);
+        for _ in 0..150 {
+            participant.answered(scene, |check| check);
+            participant.after(scene, 50);
+        }
+    });
+    let found = only(&report, "ice-consent-lost");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely), "{}", report.headline);
+    assert_says(&report.headline, "198.3.100.7 asks for consent like one that hears no answers any more");
+}

@@ -7,7 +7,9 @@ use crate::report::{
     Address, CandidateType, IceAgent, IceChecks, IceConsent, IceNomination, IcePair, IceRole, IceSelectedBy,
     IceSession, IceState, Report, Time,
 };
+use crate::rules::Severity;
 use crate::time::Span;
+use std::net::IpAddr;
 
 /// Sessions that are shown.
 const SESSIONS: usize = 4;
@@ -17,8 +19,11 @@ const PAIRS: usize = 8;
 pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     // what ran while a restart was under way is told only to those who want everything
     let told = report.ice.iter().filter(|session| !session.mixed || page.limit(0) > 0);
-    let sessions: Vec<&IceSession> = told.collect();
+    let mut sessions: Vec<&IceSession> = told.collect();
     let shown = page.limit(SESSIONS).min(sessions.len());
+    if shown < sessions.len() {
+        sessions.sort_by_key(|session| !is_struck(session, report)); // stable: otherwise by time
+    }
     for session in sessions.iter().take(shown) {
         one(page, session);
     }
@@ -27,6 +32,18 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     if total > shown as u64 {
         page.remark(0, &format!("{} more", count(total - shown as u64, "ICE session", "ICE sessions")));
     }
+}
+
+/// Whether what is graver than a note is told of the agents of a session.
+fn is_struck(session: &IceSession, report: &Report) -> bool {
+    let host = |at: IpAddr| session.agents.iter().filter_map(|agent| agent.host).any(|known| known.0.ip() == at);
+    report.findings.iter().filter(|found| found.severity != Severity::Note).any(|found| {
+        let subject = &found.subject;
+        let ends = subject.client.zip(subject.peer.or(subject.server));
+        let [one, other] = ends.map_or([false; 2], |(one, other)| [host(one.0.ip()), host(other.0.ip())]);
+        // who alone is affected may be the one that serves all
+        one && other || found.affected.clients_total > 1 && found.affected.clients.iter().any(|&client| host(client))
+    })
 }
 
 fn one(page: &mut Page<'_>, session: &IceSession) {

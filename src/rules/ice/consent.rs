@@ -33,6 +33,9 @@ pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     if let Some((agent, lost)) = (0..2).find_map(|agent| Some((agent, moved_in_vain(ice, agent, pair)?))) {
         return moved(ice, agent, [pair, lost], view, out);
     }
+    if let Some(agent) = (0..2).find(|&agent| hears_no_more(ice, agent, pair)) {
+        return unheard(ice, agent, pair, view, out);
+    }
     let Some(answered) = pair.way(consent.from).answered.as_ref() else { return };
     let (span, checks) = GIVEN_UP;
     let silence = |until: Timestamp| until.since(consent.last_answer.time);
@@ -64,6 +67,58 @@ pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     }
     let open = answered.open;
     out.add(seen, || text(ice, &consent, pair, (open, still_sends, heard), view));
+}
+
+/// Whether an agent that had a pair and asked at leisure whether it still works does so as one who hears nothing in the end, though all is answered.
+fn hears_no_more(ice: &IceSession, agent: usize, pair: &Pair) -> bool {
+    const AT_LEISURE: Span = Span::from_secs(10);
+    const BRISKLY: Span = Span::from_secs(8);
+    let (own, way) = (ice.agent(agent), pair.way(agent));
+    let since = own.brisk_since;
+    let used = (0..2).all(|agent| pair.carried(agent).first.is_some_and(|first| first.time < since.before(AT_LEISURE)));
+    let answered = way.answered.as_ref().is_some_and(|answered| {
+        answered.last.time >= own.last_check.before(Span::from_secs(1))
+            && answered.first.time < since.before(AT_LEISURE)
+    });
+    used && answered && !ice.is_mixed && way.errors == 0 && own.last_check.since(since) >= BRISKLY
+}
+
+/// What answers such an agent does not get there.
+fn unheard(ice: &IceSession, agent: usize, pair: &Pair, view: &View<'_>, out: &mut Collector) {
+    let Some(answered) = pair.way(agent).answered.as_ref() else { return };
+    let own = ice.agent(agent);
+    let mut seen = occurrence(
+        ice,
+        agent,
+        (LOST, "RFC 7675 §5.1"),
+        Severity::Failure,
+        own.brisk_since,
+        vec![answered.first.frame, answered.last.frame],
+    );
+    seen.key += " unheard";
+    seen = unless_later(seen, ice, view);
+    // the packets show how it asks, not what it hears
+    seen.confidence = Confidence::Likely;
+    if ice.restarted_by.is_some() {
+        seen.severity = Severity::Warning;
+    }
+    let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    out.add(seen, || Text {
+        title: format!("{from} asks for consent like one that hears no answers any more, though {to} answers"),
+        explanation: format!(
+            "{} asked on {} at leisure while data went both ways, and in the end several times a second for {}, as WebRTC does when no answers come. Those of {to} \
+             pass this point until frame {}.",
+            named(ice, agent, view),
+            ends(pair, agent),
+            how_long(own.last_check.since(own.brisk_since)),
+            answered.last.frame
+        ),
+        fix: format!(
+            "Look for what loses packets of {to} between this capture point and {from}: a NAT that gave {} another port or forgot it, a firewall, a route of that way \
+             alone. Capture nearer to {from}, too.",
+            pair.end(agent)
+        ),
+    });
 }
 
 /// Where an agent goes on from another address, and is not answered there: it asks no more on the pair that was selected, and nowhere is it answered since.

@@ -59,7 +59,7 @@ pub struct Agent {
     /// For how long it checked briskly from its first check on.
     pub opening: Span,
     /// Since when it checks briskly now.
-    pub(super) brisk_since: Timestamp,
+    pub brisk_since: Timestamp,
     /// Checks of the other that it answered by success.
     pub answers: u32,
     /// Its first check with USE-CANDIDATE.
