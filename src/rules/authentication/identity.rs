@@ -152,10 +152,15 @@ pub(super) fn tell_user_changed(group: &Refused<'_>, view: &View<'_>, out: &mut 
                 fix: "Have the client ask from a new local port after a change of user.".to_owned(),
             };
         }
+        // who asks for a new one may be new there, too
+        let (by_whom, anew) = match method {
+            Method::ALLOCATE => (" Either the client changed its user, or another client behind the same NAT was given its port.", true),
+            _ => ("", false),
+        };
         let explanation = match allocation {
             Some(known) => format!(
                 "The allocation belongs to {} (made in frame {}); the {method} was signed as {user} and refused {refused}. An allocation \
-                 belongs to the user who made it until it ends.",
+                 belongs to the user who made it until it ends.{by_whom}",
                 view.quoted(known.user),
                 known.created.frame,
             ),
@@ -165,6 +170,10 @@ pub(super) fn tell_user_changed(group: &Refused<'_>, view: &View<'_>, out: &mut 
             ),
         };
         let title = match allocation {
+            Some(known) if anew => format!(
+                "{client} asked {server} as {user} for an allocation where one of {} still lives, and was refused: {error}",
+                view.quoted(known.user)
+            ),
             Some(known) => format!(
                 "{client} changed its user from {} to {user} under a live allocation, and {server} refused its {method}: {error}",
                 view.quoted(known.user)

@@ -24,7 +24,7 @@ const SOON: Span = Span::from_secs(30);
 pub(super) fn tell(denied: &Denied<'_>, view: &View<'_>, out: &mut Collector) {
     let conversation = denied.conversation;
     let state = State::of(denied.first, conversation, view);
-    let trace = Trace::of(denied.first, &state, conversation);
+    let trace = Trace::of(denied.first, &state, conversation, view);
     let mut seen = denied.occurrence(ID, "RFC 8656 §5", view);
     seen.subject.relayed = state.lent().and_then(|lent| lent.relayed);
     match state {
@@ -110,12 +110,13 @@ enum Trace {
 }
 
 impl Trace {
-    fn of(refused: &Exchange, state: &State, conversation: &Conversation) -> Option<Trace> {
-        let since = match state {
-            State::Lost(lent, _) => lent.created.time,
-            State::Unknown => conversation.first.time,
+    fn of(refused: &Exchange, state: &State, conversation: &Conversation, view: &View<'_>) -> Option<Trace> {
+        let start = match state {
+            State::Lost(lent, _) => lent.created,
+            State::Unknown => conversation.first,
             _ => return None,
         };
+        let since = start.time;
         let at = refused.first.time;
         let stopped = conversation.turned_away.as_deref().filter(|away| {
             away.answer.kind.is_port_unreachable()
@@ -125,6 +126,10 @@ impl Trace {
         });
         if let Some(away) = stopped {
             return Some(Trace::Stopped(away.first.frame));
+        }
+        let passed = view.session.nat().given_anew(conversation.client.0, [start.frame, refused.first.frame]);
+        if let Some(views) = passed {
+            return Some(Trace::Elsewhere(views.map(|(place, frame)| (MappedAddress(place), frame))));
         }
         let answers = conversation.exchanges.iter().filter_map(|known| known.answer.as_ref());
         let views = answers.filter_map(|answer| Some((answer.mapped?, answer.seen)));
@@ -335,8 +340,8 @@ fn lost_how(trace: Option<Trace>, otherwise: &str) -> String {
              forgotten what it had lent."
         ),
         Some(Trace::Elsewhere([(one, before), (other, after)])) => format!(
-            "The server saw the client as {one} before (frame {before}) and sees it as {other} now (frame {after}): a NAT between this capture point and \
-             the server, or a balancer that works as one, gave the client another place, and to the server it is another client now."
+            "The server saw the client as {one} before (frame {before}) and sees it as {other} now (frame {after}): a NAT on the way, or a balancer \
+             that works as one, gave the client another place, and to the server it is another client now."
         ),
         Some(Trace::SamePlace(same, [before, after])) => format!(
             "The server sees the client as {same} before and after (frames {before} and {after}), so no NAT came between. {otherwise} server was \

@@ -3,10 +3,11 @@
 
 use super::{Denied, released_before};
 use crate::frame::in_order;
+use crate::net::{ClientAddress, Endpoint};
 use crate::rules::evidence::{counted, filter_of, frames, frames_at};
 use crate::rules::refusal::allocation_at;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
-use crate::session::{Conversation, Exchange, Grievance, Seen};
+use crate::session::{Conversation, Exchange, Grievance, Lent, Seen};
 use crate::wire::stun::{Class, Method};
 
 pub(in crate::rules) const MISMATCH: &str = "turn-allocation-mismatch";
@@ -14,13 +15,17 @@ pub(super) const FORGOTTEN: &str = "turn-retransmission-rejected";
 
 pub(super) fn tell_mismatch(denied: &Denied<'_>, view: &View<'_>, out: &mut Collector) {
     let old = allocation_at(denied.first, denied.conversation);
+    let held = if old.is_none() { held_behind_nat(denied, view) } else { None };
     let mut seen = denied.occurrence(MISMATCH, "RFC 8656 §7.2", view);
-    match old {
-        Some(old) => seen.frames = in_order(seen.frames.into_iter().chain([old.created.frame])),
+    match old.map(|old| old.created).or(held.as_ref().map(|(_, lent)| lent.created)) {
+        Some(created) => seen.frames = in_order(seen.frames.into_iter().chain([created.frame])),
         None => seen.confidence = Confidence::Likely,
     }
     seen.causes = &[FORGOTTEN];
-    out.add(seen, || mismatch(denied, view));
+    out.add(seen, || match held {
+        Some((outside, lent)) => given_to_another(denied, outside, &lent, view),
+        None => mismatch(denied, view),
+    });
 }
 
 pub(super) fn tell_forgotten(denied: &Denied<'_>, view: &View<'_>, out: &mut Collector) {
@@ -93,6 +98,46 @@ fn forgotten(exchange: &Exchange, conversation: &Conversation, again: Option<See
         ),
         fix: "A defect of the server, or of a balancer that sends the copies to different servers: update the server, keep a client's \
               address on one server. The client can go on from a new local port."
+            .to_owned(),
+    }
+}
+
+/// Where the capture shows what a NAT makes of its clients: the place that the refused one was given, and the allocation that another one behind the same NAT
+/// still has there.
+fn held_behind_nat(denied: &Denied<'_>, view: &View<'_>) -> Option<(Endpoint, Lent)> {
+    let Conversation { client, server, .. } = *denied.conversation;
+    let (session, first) = (view.session, denied.first.first);
+    let lives = |lent: &Lent| {
+        lent.created.time <= first.time && first.time <= lent.expires && lent.ended.is_none_or(|(_, at)| at > first.time)
+    };
+    let lent_to = |inside: Endpoint| {
+        let flows = session.flows();
+        let known = flows.find(inside, server.0).and_then(|id| flows.get(id)?.own_conversation());
+        let own = known.and_then(|known| Lent::of(known).filter(lives).last());
+        own.or_else(|| session.last_lent(ClientAddress(inside), server).filter(lives))
+    };
+    let nat = session.nat();
+    nat.passed(client.0, first.frame).find_map(|given| Some((given.outside, nat.before(given).find_map(lent_to)?)))
+}
+
+fn given_to_another(denied: &Denied<'_>, outside: Endpoint, lent: &Lent, view: &View<'_>) -> Text {
+    let Conversation { client, server, .. } = *denied.conversation;
+    let (holder, owner, error) = (lent.client, view.quoted(lent.user), view.error(denied.answer));
+    let left = lent.expires.since(denied.first.first.time).secs().max(0);
+    Text {
+        title: format!(
+            "The NAT gave {client} the place of {holder}, whose allocation still lives at {outside} on {server}: {error}"
+        ),
+        explanation: format!(
+            "{} asked {server} for an allocation and was refused {}. The NAT sends it out from {outside}, as it did {holder} before, to which the server had lent a \
+             relay as {owner} in frame {}: that allocation was not given up and had {} to live.",
+            denied.who(view),
+            denied.listed(),
+            lent.created.frame,
+            counted(left.unsigned_abs(), "second"),
+        ),
+        fix: "Have the NAT wait longer before it gives a port to another client (an allocation that nobody ends lives on for ten minutes), or give it more ports or \
+              addresses; let clients end an allocation with a Refresh of lifetime 0. A client that is refused so can ask from another local port."
             .to_owned(),
     }
 }

@@ -103,6 +103,39 @@ impl Nat {
         one == other || self.index.contains_key(&(one, other)) || self.index.contains_key(&(other, one))
     }
 
+    /// What a client was made to be as a packet passed its NAT, where the capture holds that on both sides.
+    pub fn passed(&self, inside: Endpoint, frame: u64) -> impl Iterator<Item = &Mapping> {
+        let shows = move |known: &&Mapping| {
+            known.inside == inside && (known.evidence.contains(&frame) || known.newest.contains(&frame))
+        };
+        self.mappings.iter().filter(shows)
+    }
+
+    /// Whom a NAT sent out from the place of another one before that, by a mapping of this one.
+    pub fn before(&self, known: &Mapping) -> impl Iterator<Item = Endpoint> {
+        let Mapping { inside, outside, .. } = *known;
+        let first = known.evidence.first().copied();
+        let before = move |other: &&Mapping| {
+            other.outside == outside && other.inside != inside && other.evidence.first().copied() < first
+        };
+        self.mappings.iter().filter(before).map(|other| other.inside)
+    }
+
+    /// Two places that a NAT made of one client, as far as frames prove it: the one that it had at a frame, and the one that it was given since, at which
+    /// another frame shows it.
+    #[must_use]
+    pub fn given_anew(&self, inside: Endpoint, [had, now]: [u64; 2]) -> Option<[(Endpoint, u64); 2]> {
+        let first = |known: &Mapping| known.evidence.first().copied();
+        let new = self.passed(inside, now).find(|known| first(known).is_some_and(|frame| frame > had))?;
+        // behind one NAT may be another: what each makes of the client are two things
+        let old = self.mappings.iter().filter(|known| {
+            let same_kind = known.outside.scope() == new.outside.scope();
+            known.inside == inside && same_kind && first(known).is_some_and(|frame| frame <= had)
+        });
+        let old = old.max_by_key(|known| first(known))?;
+        Some([(old.outside, first(old)?), (new.outside, now)])
+    }
+
     /// `inside` was seen as `outside`, proved by these frames.
     pub fn learn(&mut self, inside: Endpoint, outside: Endpoint, frames: &[u64]) {
         if inside == outside {

@@ -89,6 +89,7 @@ impl Session {
         let is_one_host = given.is_some_and(|(old, _)| old.0.ip() == at.src.ip() || self.is_moved_to(at, asked, old));
         let Some(flow) = self.flows.get_mut(at.flow) else { return };
         flow.asks(id);
+        let is_twin = flow.twin_of.is_some();
         let starts = matches!(method, Method::ALLOCATE | Method::BINDING);
         let Some(conversation) = speak(flow, From::Client, at, !starts, &mut self.rooms, &mut self.servers) else {
             return;
@@ -97,8 +98,8 @@ impl Session {
             && client != conversation.client
         {
             conversation.nonce_of = Some(client);
-            // over TCP another port is another connection, and no sign of a NAT that forgot a mapping
-            let same_way = !at.transport.is_stream();
+            // over TCP another port is another connection, and no sign of a NAT that forgot a mapping; nor is the other side of that
+            let same_way = !at.transport.is_stream() && !is_twin;
             if same_way && !starts && conversation.asked == 0 && is_one_host {
                 conversation.moved_from = Some(Box::new((client, seen)));
                 let server = conversation.server;
@@ -220,8 +221,9 @@ impl Session {
             self.nat.learn(near.0, far.0, &frames);
             self.nat.learn(far.1, near.1, &frames);
         }
+        // a flow of which nothing was seen before but data shows that of the other, too
         if let Some(flow) = self.flows.get_mut(at.flow)
-            && flow.conversation.is_none()
+            && flow.conversation.as_deref().is_none_or(|known| known.asked == 0)
         {
             flow.twin_of = Some(first);
         }

@@ -1,0 +1,133 @@
+//! Captures at a NAT or firewall itself, which hold what passes on both of its sides: what it does is to be seen, and not to be guessed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use support::analyze::{self, assert_says, finding, ids, report};
+use support::calls::{graver, show};
+use support::degrade::{self, Shot};
+use support::*;
+use turnscope::report::{Report, Verdict};
+
+const INSIDE: &str = "10.0.0.5:50000";
+const SERVER: &str = "203.0.113.1:3478";
+const RELAYED: &str = "203.0.113.1:24000";
+const PEER: &str = "192.0.2.9:7000";
+const OUTSIDE: &str = "198.51.100.7:40000";
+const OUTSIDE_LATER: &str = "198.51.100.7:51000";
+
+/// What of a scene passes beyond a NAT that has this address for a client: 200 µs from the inner side, and one hop further.
+fn beyond(shots: &[Shot], inside: &str, outside: &str) -> Vec<Shot> {
+    let all = points::translated(shots, inside, outside);
+    let of_client = |shot: &Shot| degrade::ends(shot).filter(|(one, other)| [*one, *other].contains(&outside.place()));
+    let mut passed: Vec<Shot> = all.into_iter().filter(|shot| of_client(shot).is_some()).collect();
+    passed.iter_mut().for_each(|shot| shot.bytes[22] -= 1);
+    points::further(&passed, &outside.place().ip().to_string(), 200)
+}
+
+/// What a capture at the NAT holds of a scene, of which it shows the frames from number `turn` (counted from 0) on at another outside address.
+fn mapped_anew(scene: &Scene, turn: usize, [before, after]: [&str; 2]) -> Vec<u8> {
+    let shots = degrade::shots(scene);
+    let (one, other) = shots.split_at(turn);
+    let outer = [beyond(one, INSIDE, before), beyond(other, INSIDE, after)].concat();
+    degrade::pcap(&degrade::merged(&shots, &outer))
+}
+
+/// A call over a relay; in the middle, at the frame of which the number is given, the NAT gives the client another outside address. The server takes its
+/// next Refresh, or refuses that.
+fn remapped(taken: bool) -> (Scene, usize) {
+    let (mut scene, login) = (Scene::new(), alice());
+    scene.allocate_challenge(INSIDE, SERVER, &login.realm, "n");
+    let asked = scene.after_ms(10).allocate_as(INSIDE, SERVER, &login, "n");
+    scene.after_ms(20).granted_behind_nat(&asked, OUTSIDE, RELAYED, &login);
+    scene.talk(INSIDE, SERVER, &login, "n", (0x4000, PEER), 50);
+    let turn = usize::try_from(scene.last_frame()).unwrap();
+    for number in 50..150 {
+        let packet = payload::rtp(96, number, u32::from(number) * 960, 1, 100);
+        scene.after_ms(20).channel_data(INSIDE, SERVER, 0x4000, &packet);
+    }
+    let asked = scene.after_ms(20).refresh(INSIDE, SERVER, &login, "n", 600);
+    scene.after_ms(20);
+    if taken {
+        scene.granted(&asked, Some(600), &login);
+        scene.media(INSIDE, SERVER, 0x4000, 50);
+    } else {
+        scene.refuse_with(&asked, 437, "Allocation Mismatch", |error| error.integrity(login.key()));
+    }
+    scene.later(30);
+    (scene, turn)
+}
+
+#[test]
+fn a_nat_that_maps_a_client_anew_is_named_with_both_addresses_and_the_loss_is_one_finding() {
+    for later in [OUTSIDE_LATER, "198.51.100.8:51000"] {
+        let (scene, turn) = remapped(false);
+        let report = analyze::report(&mapped_anew(&scene, turn, [OUTSIDE, later]));
+        assert_eq!(graver(&report), ["turn-allocation-gone"], "{}", show(&report));
+        let found = finding(&report, "turn-allocation-gone");
+        assert_eq!((found.occurrences, found.subject.client.unwrap().0.to_string()), (1, INSIDE.to_owned()));
+        assert_says(&found.explanation, &format!("The server saw the client as {OUTSIDE} before"));
+        assert_says(&found.explanation, &format!("and sees it as {later} now"));
+        assert_eq!(report.authentications.len(), 1, "one client: {:?}", report.authentications);
+        // where the server takes the client from there, all is well
+        let (scene, turn) = remapped(true);
+        let report = analyze::report(&mapped_anew(&scene, turn, [OUTSIDE, later]));
+        assert_eq!(report.verdict, Verdict::Healthy, "{}", show(&report));
+        assert_eq!(report.authentications.len(), 1);
+    }
+}
+
+#[test]
+fn a_refusal_in_a_capture_that_starts_in_the_middle_is_counted_once_on_both_sides() {
+    for taken in [true, false] {
+        let (scene, turn) = remapped(taken);
+        let shots = degrade::shots(&scene);
+        let outer = beyond(&shots[turn..], INSIDE, OUTSIDE);
+        let report = report(&degrade::pcap(&degrade::merged(&shots[turn..], &outer)));
+        let told: Vec<u64> = report.findings.iter().map(|found| found.occurrences).collect();
+        assert_eq!(told, if taken { vec![] } else { vec![1] }, "{}", show(&report));
+        assert_eq!(report.authentications.len(), 1, "{:?}", report.authentications);
+    }
+}
+
+/// A client has an allocation and goes away; another one, behind the same NAT, is given its outside port and asks the same server.
+fn port_reused() -> [Scene; 2] {
+    let (mut one, login) = (Scene::new(), alice());
+    one.allocate_challenge(INSIDE, SERVER, &login.realm, "n");
+    let asked = one.after_ms(10).allocate_as(INSIDE, SERVER, &login, "n");
+    one.after_ms(20).granted_behind_nat(&asked, OUTSIDE, RELAYED, &login);
+    one.talk(INSIDE, SERVER, &login, "n", (0x4000, PEER), 50);
+    let (mut other, bob) = (Scene::new(), Login::new("bob", "example.org", "b"));
+    other.with_other_ids().at_ms(120_000);
+    other.refused_next("10.0.0.6:51000", &bob);
+    [one, other]
+}
+
+impl Scene {
+    fn refused_next(&mut self, client: &str, login: &Login) {
+        self.allocate_challenge(client, SERVER, &login.realm, "m");
+        let asked = self.after_ms(10).allocate_as(client, SERVER, login, "m");
+        self.after_ms(20).refuse_with(&asked, 437, "Allocation Mismatch", |error| error.integrity(login.key()));
+        self.later(30);
+    }
+}
+
+#[test]
+fn an_outside_port_that_the_nat_gives_to_another_client_shows_whose_allocation_is_in_the_way() {
+    let [one, other] = port_reused().map(|scene| degrade::shots(&scene));
+    let outer = [beyond(&one, INSIDE, OUTSIDE), beyond(&other, "10.0.0.6:51000", OUTSIDE)].concat();
+    let whole = degrade::merged(&degrade::merged(&one, &other), &outer);
+    let told = report(&degrade::pcap(&whole));
+    let found = finding(&told, "turn-allocation-mismatch");
+    assert_says(&found.title, &format!("whose allocation still lives at {OUTSIDE}"));
+    assert_says(&found.explanation, "10.0.0.5:50000");
+    assert_says(&found.explanation, "\"alice\"");
+    assert!(!found.explanation.contains("does not show that allocation"), "{}", found.explanation);
+    // beyond the NAT it may be one client that changed its user, or two
+    let told: Report = report(&degrade::pcap(&outer));
+    let found = finding(&told, "turn-user-changed");
+    assert!(!found.title.contains("changed its user"), "{}", found.title);
+    assert_says(&found.explanation, "another client behind the same NAT");
+    assert!(!ids(&told).contains(&"turn-allocation-mismatch"));
+}
