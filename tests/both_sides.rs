@@ -5,10 +5,11 @@
 mod support;
 
 use support::analyze::{self, assert_says, finding, ids, report};
-use support::calls::{graver, show};
+use support::calls::{failures, graver, show};
 use support::degrade::{self, Shot};
+use support::ice::{Agents, plain};
 use support::*;
-use turnscope::report::{Report, Verdict};
+use turnscope::report::{Confidence, Report, Severity, Verdict};
 
 const INSIDE: &str = "10.0.0.5:50000";
 const SERVER: &str = "203.0.113.1:3478";
@@ -130,4 +131,73 @@ fn an_outside_port_that_the_nat_gives_to_another_client_shows_whose_allocation_i
     assert!(!found.title.contains("changed its user"), "{}", found.title);
     assert_says(&found.explanation, "another client behind the same NAT");
     assert!(!ids(&told).contains(&"turn-allocation-mismatch"));
+}
+
+/// What a capture at the NAT holds of a scene in which the NAT passes nothing on from some time on that a host sends.
+fn held_back(scene: &Scene, sender: &str, from_ms: u64) -> Report {
+    let shots = degrade::shots(scene);
+    let outer = beyond(&shots, INSIDE, OUTSIDE);
+    let until = shots[0].ns + from_ms * 1_000_000;
+    let seen_as = if sender == INSIDE { OUTSIDE } else { sender }.place();
+    let passes = |shot: &&Shot| shot.ns < until || degrade::ends(shot).is_none_or(|(src, _)| src != seen_as);
+    let kept = |shots: &[Shot]| -> Vec<Shot> { shots.iter().filter(passes).cloned().collect() };
+    let (inner, outer) = if sender == INSIDE { (shots, kept(&outer)) } else { (kept(&shots), outer) };
+    report(&degrade::pcap(&degrade::merged(&inner, &outer)))
+}
+
+/// A call between the client and a peer; with consent, the client answers checks until a time in seconds.
+fn call(seconds: u64, consent: Option<u64>) -> Scene {
+    let agents = Agents::new(INSIDE, PEER);
+    let mut scene = Scene::new();
+    scene.connect(&agents);
+    let begun = 1_000;
+    for second in 0..seconds {
+        scene.at_ms(begun + second * 1000);
+        if let Some(until) = consent.filter(|_| second % 5 == 0) {
+            scene.a_is_answered(&agents, plain);
+            if second < until {
+                scene.b_is_answered(&agents, plain);
+            } else {
+                scene.b_checks(&agents, plain);
+            }
+        }
+        for packet in 0..20 {
+            let number = u16::try_from(second * 20 + packet).unwrap();
+            for (from, to, ssrc) in [(INSIDE, PEER, 1), (PEER, INSIDE, 2)] {
+                let packet = payload::rtp(96, number, u32::from(number) * 960, ssrc, 100);
+                scene.after_ms(20).udp(from, to, packet);
+            }
+        }
+    }
+    scene.later(2);
+    scene
+}
+
+#[test]
+fn media_that_a_nat_no_longer_passes_on_is_told_where_the_capture_holds_both_of_its_sides() {
+    for (sender, came, passed) in [
+        (PEER, format!("RTP from {PEER} to {OUTSIDE} ends at the NAT"), format!("passed it on to {INSIDE}")),
+        (INSIDE, format!("RTP from {INSIDE} to {PEER} ends at the NAT"), format!("passed it on from {OUTSIDE}")),
+    ] {
+        let told = held_back(&call(40, None), sender, 20_000);
+        assert_eq!(failures(&told), ["media-one-way"], "{sender}: {}", show(&told));
+        let found = finding(&told, "media-one-way");
+        assert_says(&found.title, &came);
+        assert_says(&found.title, &passed);
+        // a call that ends, or whose last seconds one side shows alone, is none
+        for from_ms in [36_000, 45_000] {
+            let told = held_back(&call(40, None), sender, from_ms);
+            assert!(failures(&told).is_empty(), "{from_ms}: {}", show(&told));
+        }
+    }
+}
+
+#[test]
+fn consent_that_is_lost_at_the_nat_is_told_as_that_and_not_as_a_peer_that_falls_silent() {
+    let told = held_back(&call(80, Some(20)), PEER, 20_000);
+    let found = finding(&told, "ice-consent-lost");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain), "{}", show(&told));
+    assert_says(&found.title, "The NAT passes nothing of 192.0.2.9 on to 10.0.0.5 any more");
+    assert_says(&found.explanation, &format!("still arrives at {OUTSIDE}, and is not passed on to {INSIDE}"));
+    assert_eq!(told.headline_finding.as_deref(), Some("ice-consent-lost"));
 }

@@ -89,10 +89,11 @@ fn over_time(page: &mut Page<'_>, server: &Server) {
 fn status(server: &Server) -> String {
     let mut words = Vec::new();
     if let Some(mapped) = server.transports.iter().find_map(|transport| transport.mapped) {
-        // each client has an address of its own
+        // each client, and each of its ports, has an address of its own
+        let allocated: u64 = server.transports.iter().map(|transport| transport.allocated).sum();
         words.push(format!(
             "{} seen as {mapped}",
-            if server.peak_clients > 1 { "one of its clients" } else { "clients" }
+            if server.peak_clients > 1 || allocated > 1 { "one of its clients" } else { "clients" }
         ));
     }
     let relays = |udp: u64, tcp: u64| match (udp, tcp) {

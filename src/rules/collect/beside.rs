@@ -1,6 +1,6 @@
 //! Whom the same server served: that it took the same user at another time, or from another client, and how many others it took.
 
-use super::{Concluded, Group, Remedy};
+use super::{Concluded, Group, Remedy, guesses};
 use crate::net::Endpoint;
 use crate::rules::evidence::{counted, how_long, listed};
 use crate::session::{Clients, Grievance, Lendings, Name, Names};
@@ -50,6 +50,9 @@ impl Group {
         };
         let Some(told) = grievances.iter().find(is_told).copied() else { return };
         let these: HashSet<IpAddr> = grievances.iter().map(|from| from.client).collect();
+        if finding.id == REJECTED {
+            guesses::tell_of_host(finding);
+        }
         let is_open = finding.id == REJECTED && finding.text.title.ends_with(OPEN);
         if is_open && !tell_of_user(finding, &told, lendings) {
             tell_of_takers(finding, told.server, &refused, lendings);
@@ -104,7 +107,8 @@ fn tell_of_user(finding: &mut Concluded, told: &Grievance, lendings: &Lendings<'
         (true, false) => "what was wrong was mended in between, on one of the two sides",
         (false, _) => "the server knows the user, and holds what that client has",
     };
-    finding.text.explanation += &format!(" {client} was given a relay as that user {when}: {why}.");
+    let found = if is_own && !is_before { guesses::or_found(finding) } else { "" };
+    finding.text.explanation += &format!(" {client} was given a relay as that user {when}: {why}{found}.");
     true
 }
 

@@ -8,6 +8,7 @@ mod changed;
 mod crowds;
 mod elsewhere;
 mod group;
+mod guesses;
 mod knocks;
 mod monitors;
 mod proxies;
@@ -300,6 +301,7 @@ impl Collector {
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         groups.retain(|group| !group.is_refuted(clients));
         crowds::join(&mut groups, clients);
+        guesses::join(&mut groups, clients);
         let lendings = clients.lendings(names, groups.iter().flat_map(Group::refused_users));
         for group in &mut groups {
             group.decide(clients, &lendings, names);

@@ -108,7 +108,9 @@ fn held_behind_nat(denied: &Denied<'_>, view: &View<'_>) -> Option<(Endpoint, Le
     let Conversation { client, server, .. } = *denied.conversation;
     let (session, first) = (view.session, denied.first.first);
     let lives = |lent: &Lent| {
-        lent.created.time <= first.time && first.time <= lent.expires && lent.ended.is_none_or(|(_, at)| at > first.time)
+        lent.created.time <= first.time
+            && first.time <= lent.expires
+            && lent.ended.is_none_or(|(_, at)| at > first.time)
     };
     let lent_to = |inside: Endpoint| {
         let flows = session.flows();

@@ -1,10 +1,13 @@
 //! `ice-consent-lost`: checks on the selected pair that were being answered, and are no more (RFC 7675).
 
 use super::{address, counted, ends, lost_between, named, occurrence, unless_later};
+use crate::net::Endpoint;
 use crate::rules::evidence::how_long;
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::ice::{Answered, Consent, IceSession, Pair};
+use crate::session::{MediaDirection, Path};
 use crate::time::{Span, Timestamp};
+use std::iter;
 
 pub(super) const LOST: &str = "ice-consent-lost";
 
@@ -59,14 +62,47 @@ pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     seen = unless_later(seen, ice, view);
     seen.causes =
         if pair.passes_relay().is_some() { BEHIND_A_RELAY } else { &[super::agreement::UNAUTHORIZED, "nat-rebinding"] };
-    if consent.lost_at.is_none() || still_sends {
+    let held = held_at_nat(pair, &consent, view);
+    if consent.lost_at.is_none() || still_sends && held.is_none() {
         seen.confidence = Confidence::Likely;
     }
     if ice.restarted_by.is_some() || another_works(ice, pair, at) {
         seen.severity = Severity::Warning;
     }
     let open = answered.open;
-    out.add(seen, || text(ice, &consent, pair, (open, still_sends, heard), view));
+    out.add(seen, || text(ice, &consent, pair, (open, still_sends, heard), held, view));
+}
+
+/// What a NAT no longer passes on, where a capture holds both of its sides.
+struct Held {
+    /// Whose packets these are.
+    sender: usize,
+    /// To which place they go on coming.
+    arrives: Endpoint,
+    /// Which one sees nothing more of them, though the other agent's packets still pass there.
+    ends: Endpoint,
+}
+
+/// Neither checks nor answers get through where a NAT holds back all that one of the two sends.
+fn held_at_nat(pair: &Pair, consent: &Consent, view: &View<'_>) -> Option<Held> {
+    let until = consent.last_answer.time.after(ON_ITS_WAY);
+    let media = view.session.media();
+    [consent.from, 1 - consent.from].into_iter().find_map(|sender| {
+        let seen = |path: &Path| {
+            let way = media.each_way().find(|way| way.path == *path && path.inside.is_none())?;
+            let direction = usize::from(pair.agent_on(path, 0)? != sender);
+            let (own, back) = way.from(direction);
+            let last = |of: &MediaDirection| {
+                let media = [of.media, of.rtcp_seen].into_iter().flatten().map(|(_, last)| last);
+                media.chain(of.alive).chain(of.sealed).map(|seen| seen.time).max()
+            };
+            Some((last(own)?, last(back)?, if direction == 0 { path.ends.high } else { path.ends.low }))
+        };
+        let all: Vec<_> = iter::once(pair.path()).chain(pair.other_paths()).filter_map(seen).collect();
+        let &(.., arrives) = all.iter().find(|(own, ..)| own.after(BETWEEN) >= consent.last_check)?;
+        let &(.., ends) = all.iter().find(|(own, back, _)| *own < until && *back >= own.after(SILENT))?;
+        Some(Held { sender, arrives, ends })
+    })
 }
 
 /// Whether an agent that had a pair and asked at leisure whether it still works does so as one who hears nothing in the end, though all is answered.
@@ -256,13 +292,20 @@ fn text(
     consent: &Consent,
     pair: &Pair,
     (open, still_sends, heard): (u32, bool, Timestamp),
+    held: Option<Held>,
     view: &View<'_>,
 ) -> Text {
     let (from, to) = (address(ice, consent.from), address(ice, 1 - consent.from));
     let silence = consent.last_check.since(consent.last_answer.time);
     // of several captures another may show what still comes
     let one_way = still_sends && view.session.joins().is_empty();
-    let from_peer = if one_way {
+    let held = held.map(|held| (address(ice, held.sender), address(ice, 1 - held.sender), held));
+    let from_peer = if let Some((sender, _, Held { arrives, ends, .. })) = &held {
+        format!(
+            " The capture holds both sides of the NAT: what {sender} sends still arrives at {arrives}, and is not passed on to {ends} any more, though packets from there \
+             still pass."
+        )
+    } else if one_way {
         format!(" Packets of {to} still arrive, so that the way is lost in one direction: from {from} to {to}.")
     } else if still_sends {
         format!(" Packets of {to} are still seen.")
@@ -292,7 +335,11 @@ fn text(
         icmp.is_some_and(|icmp| icmp.kind.is_port_unreachable() && peer.is_some_and(|end| end.ip() == icmp.sender));
     let peer = peer.map_or_else(|| to.clone(), |end| end.to_string());
     Text {
-        title: if between.answers.is_empty() {
+        title: if let Some((sender, other, _)) = &held {
+            format!(
+                "The NAT passes nothing of {sender} on to {other} any more: the consent checks of {from} go unanswered after a pair had been selected"
+            )
+        } else if between.answers.is_empty() {
             format!(
                 "{to} stopped answering the consent checks of {from} after a pair had been selected{}",
                 if is_closed { format!(": {to} says that the port is closed (ICMP)") } else { String::new() }
@@ -322,7 +369,12 @@ fn text(
                 Some(relay) => format!("a NAT or firewall between either of the two and the relay {relay}"),
                 None => "a NAT or firewall between the two".to_owned(),
             };
-            let look = if one_way {
+            let look = if held.is_some() {
+                format!(
+                    "Look at the NAT or firewall itself at that time: whether it was started anew or handed over to another one, forgot or changed a mapping, or \
+                     drops these packets by a rule, a limit or an inspection."
+                )
+            } else if one_way {
                 format!(
                     "Find what lets packets of {to} through and none of {from}: {device} that forgot or closed the mapping of {peer}, or a route of that way \
                      alone."

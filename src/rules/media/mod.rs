@@ -1,5 +1,6 @@
 //! Media: streams of RTP that come with gaps, or only one way.
 
+mod at_nat;
 mod gone;
 mod lossy;
 mod one_way;

@@ -5,6 +5,7 @@
 //! Reports without such a count prove nothing: relays of conferences send them for participants who are silent.
 
 use super::TOGETHER;
+use super::at_nat::Held;
 use super::gone::Gone;
 use crate::join::Kind;
 use crate::net::{ClientAddress, Endpoint, PeerAddress};
@@ -30,7 +31,7 @@ pub(super) const UNREPORTED: Span = Span::from_secs(25);
 /// So many packets a second make media, not probes and keepalives.
 const RATE: u64 = 5;
 /// So many packets must be missing that a report tells of.
-const REPORTED: u64 = 50;
+pub(super) const REPORTED: u64 = 50;
 
 /// What keeps media from coming back.
 const BEHIND_SILENCE: &[&str] = &[
@@ -72,6 +73,8 @@ enum Story<'s> {
     Silent { confidence: Confidence, owes_reports: bool },
     /// Nothing at all comes any more, and no goodbye was said.
     Gone(Gone<'s>),
+    /// It goes on sending, and a NAT no longer passes that on.
+    Held(Held),
     /// It reports to send what does not come.
     Reported(&'s Reports),
     /// It sends RTCP and no media: a spectator looks like that.
@@ -87,6 +90,11 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     for &way in &ways {
         for direction in 0..2 {
             let Some(found) = one_way(way, direction, &streams) else { continue };
+            if let Some(held) = Held::of(&found, &streams, view) {
+                found.tell(Story::Held(held), view, out);
+                told.push(found);
+                continue;
+            }
             let Some(mut story) = found.story(&ways, view) else { continue };
             if told.iter().any(|known| known.is_beyond_nat(&found, view)) {
                 continue;
@@ -151,6 +159,11 @@ fn one_way<'s>(way: &'s MediaWay, direction: usize, streams: &[(&MediaWay, usize
 }
 
 impl OneWay<'_> {
+    /// The last media or RTCP from the silent side.
+    pub(super) fn heard(&self) -> Option<Seen> {
+        self.heard
+    }
+
     fn story<'v>(&'v self, ways: &[&MediaWay], view: &View<'v>) -> Option<Story<'v>> {
         if let Some(reports) = self.other.reports.iter().find(|known| self.is_unseen(known)) {
             return Some(Story::Reported(reports));
@@ -308,13 +321,14 @@ impl OneWay<'_> {
         let (severity, confidence) = match &story {
             Story::Silent { confidence, .. } => (Severity::Failure, *confidence),
             Story::Gone(gone) => (Severity::Failure, gone.confidence()),
-            Story::Reported(_) => (Severity::Failure, Confidence::Certain),
+            Story::Reported(_) | Story::Held(_) => (Severity::Failure, Confidence::Certain),
             Story::Spectator | Story::Ended(_) => (Severity::Note, Confidence::Certain),
         };
         let alive = self.other.alive.filter(|_| matches!(story, Story::Silent { .. }));
         let reports = match &story {
             Story::Reported(Reports { unseen_seen: Some((first, last)), .. }) => vec![*first, *last],
             Story::Gone(gone) => gone.frames(),
+            Story::Held(held) => held.frames(),
             _ => Vec::new(),
         };
         let (server, held_back) = match &story {
@@ -399,6 +413,7 @@ impl OneWay<'_> {
                 }
             }
             Story::Gone(gone) => gone.text(self, &went),
+            Story::Held(held) => held.text(self, &went),
             Story::Reported(reports) => {
                 let (first, last) = reports.unseen_seen.unwrap_or((self.since, self.last));
                 Text {

@@ -1,0 +1,83 @@
+//! What an abuse desk reads of a TURN server: somebody tries out names and passwords.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use support::analyze::{assert_says, finding, report, report_with};
+use support::calls::show;
+use support::*;
+use turnscope::report::Severity;
+
+const SERVER: &str = "203.0.113.1:3478";
+const REALM: &str = "example.org";
+
+/// A host tries logins one after the other, from a port each, and is refused.
+fn tries(logins: impl IntoIterator<Item = Login>) -> Scene {
+    let mut scene = Scene::new();
+    for (number, login) in logins.into_iter().enumerate() {
+        let (client, nonce) = (format!("198.18.0.66:{}", 30_000 + number), format!("n{number}"));
+        scene.after_ms(20).allocate_challenge(&*client, SERVER, REALM, &nonce);
+        let asked = scene.after_ms(20).allocate_as(&*client, SERVER, &login, &nonce);
+        scene.after_ms(20).challenge(&asked, 401, "Unauthorized", REALM, &nonce);
+    }
+    scene
+}
+
+fn passwords(many: usize) -> impl Iterator<Item = Login> {
+    (0..many).map(|number| Login::new("alice", REALM, &format!("password-{number}")))
+}
+
+#[test]
+fn many_users_that_one_host_tries_are_told_to_be_of_one_host() {
+    let users = |many: usize| (0..many).map(|number| Login::new(&format!("user{number}"), REALM, "123456"));
+    let told = report(&tries(users(20)).later(30).pcap());
+    let found = finding(&told, "turn-integrity-rejected");
+    assert_eq!(found.occurrences, 20);
+    assert_says(&found.explanation, "All 20 users were tried from 198.18.0.66");
+    // two accounts of one person are nothing to remark
+    let few = report(&tries(users(2)).later(30).pcap());
+    assert!(!finding(&few, "turn-integrity-rejected").explanation.contains("were tried from"));
+}
+
+#[test]
+fn passwords_of_a_list_that_one_host_tries_are_one_finding() {
+    let list = |many: usize| -> String {
+        passwords(many)
+            .map(|login| format!("[[credential]]\nusername = \"alice\"\npassword = \"{}\"\n", login.password))
+            .collect()
+    };
+    let told = report_with(&tries(passwords(12)).later(30).pcap(), &list(12));
+    let all: Vec<_> = told.findings.iter().filter(|found| found.id == "turn-integrity-rejected").collect();
+    assert_eq!(all.len(), 1, "{}", show(&told));
+    assert_eq!((all[0].occurrences, all[0].severity), (12, Severity::Failure));
+    assert_says(&all[0].title, "198.18.0.66 signs with 12 of the credentials given, one after the other");
+    assert_says(&told.headline, "signs with 12 of the credentials given");
+    // two that were mixed up are told one by one, with their labels
+    let told = report_with(&tries(passwords(2)).later(30).pcap(), &list(2));
+    let all = told.findings.iter().filter(|found| found.id == "turn-integrity-rejected");
+    assert_eq!(all.count(), 2, "{}", show(&told));
+}
+
+#[test]
+fn a_user_that_is_taken_after_many_refusals_may_have_been_guessed() {
+    for (many, guessed) in [(2, false), (20, true)] {
+        let mut scene = tries(passwords(many));
+        scene.allocation(
+            "198.18.0.66:31000",
+            SERVER,
+            &Login::new("alice", REALM, "right"),
+            "last",
+            "203.0.113.1:24000",
+        );
+        let told = report(&scene.later(30).pcap());
+        let found = finding(&told, "turn-integrity-rejected");
+        assert_eq!(found.severity, Severity::Warning);
+        assert_eq!(
+            found.explanation.contains("or the right password was found by trying"),
+            guessed,
+            "{}",
+            found.explanation
+        );
+    }
+}
