@@ -228,7 +228,7 @@ impl Scope {
     /// The scope of an address.
     #[must_use]
     pub fn of(ip: IpAddr) -> Scope {
-        match ip {
+        match without_nat64(ip) {
             IpAddr::V4(ip) => Scope::of_v4(ip),
             IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
                 Some(ip) => Scope::of_v4(ip),
@@ -374,7 +374,15 @@ impl fmt::Display for Network {
 /// Whether two hosts are in one network as far as their addresses tell.
 #[must_use]
 pub fn are_neighbours(one: IpAddr, other: IpAddr) -> bool {
-    Network::around(one) == Network::around(other)
+    Network::around(without_nat64(one)) == Network::around(without_nat64(other))
+}
+
+/// The IPv4 address that one of the prefix which all NAT64s may use stands for (64:ff9b::/96, RFC 6052 §2.1); any other as it is.
+#[must_use]
+pub fn without_nat64(ip: IpAddr) -> IpAddr {
+    let IpAddr::V6(whole) = ip else { return ip };
+    let [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] = whole.octets() else { return ip };
+    Ipv4Addr::new(a, b, c, d).into()
 }
 
 /// What carries messages between a client and its server.

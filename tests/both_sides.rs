@@ -201,3 +201,30 @@ fn consent_that_is_lost_at_the_nat_is_told_as_that_and_not_as_a_peer_that_falls_
     assert_says(&found.explanation, &format!("still arrives at {OUTSIDE}, and is not passed on to {INSIDE}"));
     assert_eq!(told.headline_finding.as_deref(), Some("ice-consent-lost"));
 }
+
+#[test]
+fn what_a_balancer_passes_on_to_its_server_is_not_served_by_another_one_too() {
+    let (mut scene, login) = (Scene::new(), alice());
+    scene.allocation(INSIDE, SERVER, &login, "n", RELAYED);
+    let asked = scene.after_ms(10).channel_bind(INSIDE, SERVER, &login, "n", (0x4000, PEER));
+    scene.after_ms(20).refuse_with(&asked, 437, "Allocation Mismatch", |error| error.integrity(login.key()));
+    scene.later(30);
+    let shots = degrade::shots(&scene);
+    let behind = beyond(&shots, SERVER, "10.9.0.10:3478");
+    for whole in [shots.clone(), degrade::merged(&shots, &points::further(&behind, "10.0.0.5", 400))] {
+        let told = report(&degrade::pcap(&whole));
+        assert_eq!(failures(&told), ["turn-allocation-gone"], "{} frames: {}", whole.len(), show(&told));
+    }
+}
+
+#[test]
+fn the_outside_address_of_a_server_behind_a_nat64_is_its_ipv4_one() {
+    let (client, server) = ("[2001:db8:1::5]:50000", "[64:ff9b::203.0.113.1]:3478");
+    let mut scene = Scene::allocated(client, server, "n", "10.20.0.5:24000");
+    scene.talk(client, server, &alice(), "n", (0x4000, PEER), 0);
+    for number in 0..50 {
+        scene.after_ms(100).channel_data(client, server, 0x4000, payload::rtp(96, number, 0, 1, 50));
+    }
+    let told = report(&scene.later(30).pcap());
+    assert_says(&finding(&told, "turn-relay-private").fix, "Tell the server its outside address, 203.0.113.1,");
+}

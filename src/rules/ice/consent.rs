@@ -85,7 +85,6 @@ struct Held {
 
 /// Neither checks nor answers get through where a NAT holds back all that one of the two sends.
 fn held_at_nat(pair: &Pair, consent: &Consent, view: &View<'_>) -> Option<Held> {
-    let until = consent.last_answer.time.after(ON_ITS_WAY);
     let media = view.session.media();
     [consent.from, 1 - consent.from].into_iter().find_map(|sender| {
         let seen = |path: &Path| {
@@ -100,7 +99,11 @@ fn held_at_nat(pair: &Pair, consent: &Consent, view: &View<'_>) -> Option<Held> 
         };
         let all: Vec<_> = iter::once(pair.path()).chain(pair.other_paths()).filter_map(seen).collect();
         let &(.., arrives) = all.iter().find(|(own, ..)| own.after(BETWEEN) >= consent.last_check)?;
-        let &(.., ends) = all.iter().find(|(own, back, _)| *own < until && *back >= own.after(SILENT))?;
+        let is_held = |(own, back, _): &&(Timestamp, Timestamp, Endpoint)| {
+            let since = own.after(SILENT);
+            since <= consent.last_check && since <= *back
+        };
+        let &(.., ends) = all.iter().find(is_held)?;
         Some(Held { sender, arrives, ends })
     })
 }

@@ -1,6 +1,6 @@
 //! `turn-relay-private` and `turn-relay-unusable`: the address that a server lends is of no use where it is told.
 
-use crate::net::{RelayedAddress, Scope, ServerAddress, are_neighbours, is_unrouted};
+use crate::net::{RelayedAddress, Scope, ServerAddress, are_neighbours, is_unrouted, without_nat64};
 use crate::rules::evidence::{filter_of, frames};
 use crate::rules::mapped_private::{REWRITTEN, may_be_rewritten};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
@@ -31,7 +31,8 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
 /// network. The mirror image, a private server address and a public relayed one, is what a server behind static NAT sees of itself.
 pub(super) fn is_out_of_reach(relayed: RelayedAddress, server: ServerAddress) -> bool {
     let inside = matches!(relayed.0.scope(), Scope::Private | Scope::Shared | Scope::Loopback | Scope::LinkLocal);
-    let comparable = server.0.scope() == Scope::Public || relayed.0.is_v6() == server.0.is_v6();
+    let comparable =
+        server.0.scope() == Scope::Public || relayed.0.is_v6() == without_nat64(server.0.ip()).is_ipv6();
     inside && comparable && !are_neighbours(relayed.0.ip(), server.0.ip())
 }
 
@@ -114,7 +115,7 @@ fn private(
             fix: format!(
                 "Tell the server its outside address, {}, for relaying (coturn: external-ip; Expressway: static NAT mode), and forward its \
                  relay port range to it.",
-                server.0.ip()
+                without_nat64(server.0.ip())
             ),
         }
     });
@@ -202,6 +203,10 @@ mod tests {
             ("10.0.0.5:3478", "203.0.113.1:50000", false),
             ("10.0.0.5:3478", "192.168.1.1:50000", true),
             ("[fd00::1]:3478", "192.168.1.1:50000", false),
+            // through a NAT64
+            ("[64:ff9b::203.0.113.1]:3478", "192.168.1.1:50000", true),
+            ("[64:ff9b::10.0.0.5]:3478", "10.0.0.6:50000", false),
+            ("[64:ff9b::10.0.0.5]:3478", "192.168.1.1:50000", true),
         ] {
             assert_eq!(
                 is_out_of_reach(RelayedAddress(v4(relayed)), ServerAddress(v4(server))),

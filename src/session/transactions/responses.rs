@@ -204,7 +204,11 @@ impl Session {
         let answer = exchange.answer;
         let (client, server) = (exchange.client, exchange.server);
         // the far side of a NAT shows the same again: nobody else was given that nonce
-        let twin = self.flows.get(flow).is_some_and(|flow| flow.twin_of.is_some());
+        let twin_of = self.flows.get(flow).and_then(|flow| flow.twin_of);
+        let twin = twin_of.is_some();
+        // where it is the server that has another address there, the client has not been served by two
+        let first = twin_of.and_then(|first| self.flows.conversation(first));
+        let same_client = first.is_some_and(|known| known.client.0.ip() == client.0.ip());
         if let Some(nonce) = answer.nonce.filter(|_| !twin) {
             self.nonces.learn(nonce, client, answer.seen, self.limits.nonces);
         }
@@ -227,7 +231,9 @@ impl Session {
                         && answer.relayed.iter().flatten().all(|relayed| relayed.is_usable()) =>
                 {
                     let user = exchange.asked.user_or_hash();
-                    self.clients.allocated(client.0.ip(), user, server.0, answer.seen.time);
+                    if !same_client {
+                        self.clients.allocated(client.0.ip(), user, server.0, answer.seen.time);
+                    }
                     answer.relayed.iter().flatten().for_each(|&relayed| self.arrivals.lent(relayed, server));
                 }
                 Method::BINDING => self.clients.answered(client.0.ip(), server.0, answer.seen.time),
