@@ -22,7 +22,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     let mut sessions: Vec<&IceSession> = told.collect();
     let shown = page.limit(SESSIONS).min(sessions.len());
     if shown < sessions.len() {
-        sessions.sort_by_key(|session| !is_struck(session, report)); // stable: otherwise by time
+        sessions.sort_by_cached_key(|session| !is_struck(session, report)); // stable: otherwise by time
     }
     for session in sessions.iter().take(shown) {
         one(page, session);

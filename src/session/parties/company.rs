@@ -4,7 +4,8 @@ use crate::bounded::BoundedMap;
 use crate::net::Endpoint;
 use crate::time::Timestamp;
 use hashbrown::HashMap;
-use std::net::IpAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Who exchanges data with so many serves them.
 const SEVERAL: usize = 3;
@@ -14,7 +15,7 @@ const SEVERAL: usize = 3;
 pub struct Company {
     max: usize,
     /// By host, its port, and the other host.
-    met: HashMap<(IpAddr, u16, IpAddr), Timestamp>,
+    met: BTreeMap<(IpAddr, u16, IpAddr), Timestamp>,
     /// The first of those that a host had to do with.
     others: HashMap<IpAddr, Vec<IpAddr>>,
     full: bool,
@@ -51,10 +52,9 @@ impl Company {
 
     /// With whom a host exchanged data, at which of its ports, and until when.
     pub fn of(&self, host: IpAddr) -> impl Iterator<Item = (u16, IpAddr, Timestamp)> + '_ {
-        self.met
-            .iter()
-            .filter(move |((own, ..), _)| *own == host)
-            .map(|(&(_, port, other), &until)| (port, other, until))
+        let first = (host, 0, IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let of_host = self.met.range(first..).take_while(move |((own, ..), _)| *own == host);
+        of_host.map(|(&(_, port, other), &until)| (port, other, until))
     }
 
     /// Whether there was no room for some.
