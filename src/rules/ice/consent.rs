@@ -88,7 +88,7 @@ fn held_at_nat(pair: &Pair, consent: &Consent, view: &View<'_>) -> Option<Held> 
     let media = view.session.media();
     [consent.from, 1 - consent.from].into_iter().find_map(|sender| {
         let seen = |path: &Path| {
-            let way = media.each_way().find(|way| way.path == *path && path.inside.is_none())?;
+            let way = media.way_on(path).filter(|_| path.inside.is_none())?;
             let direction = usize::from(pair.agent_on(path, 0)? != sender);
             let (own, back) = way.from(direction);
             let last = |of: &MediaDirection| {
@@ -119,7 +119,10 @@ fn hears_no_more(ice: &IceSession, agent: usize, pair: &Pair) -> bool {
         answered.last.time >= own.last_check.before(Span::from_secs(1))
             && answered.first.time < since.before(AT_LEISURE)
     });
-    used && answered && !ice.is_mixed && way.errors == 0 && own.last_check.since(since) >= BRISKLY
+    // on a pair that is new it asks so from the start, whatever it hears on the other
+    let new = |known: &Pair| known.way(agent).first.is_some_and(|first| first.time >= since);
+    let loses = !ice.is_mixed && way.errors == 0 && !ice.pairs.iter().any(new);
+    used && answered && loses && own.last_check.since(since) >= BRISKLY
 }
 
 /// What answers such an agent does not get there.

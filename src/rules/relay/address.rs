@@ -31,8 +31,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
 /// network. The mirror image, a private server address and a public relayed one, is what a server behind static NAT sees of itself.
 pub(super) fn is_out_of_reach(relayed: RelayedAddress, server: ServerAddress) -> bool {
     let inside = matches!(relayed.0.scope(), Scope::Private | Scope::Shared | Scope::Loopback | Scope::LinkLocal);
-    let comparable =
-        server.0.scope() == Scope::Public || relayed.0.is_v6() == without_nat64(server.0.ip()).is_ipv6();
+    let comparable = server.0.scope() == Scope::Public || relayed.0.is_v6() == without_nat64(server.0.ip()).is_ipv6();
     inside && comparable && !are_neighbours(relayed.0.ip(), server.0.ip())
 }
 

@@ -95,6 +95,12 @@ impl Media {
         self.ways.iter().map(|(_, way)| way)
     }
 
+    /// What passed on a path.
+    #[must_use]
+    pub fn way_on(&self, path: &Path) -> Option<&MediaWay> {
+        self.ways.get(self.known_way(path)?)
+    }
+
     /// The streams that are believed, each with its path and direction, in the order of their first frames.
     #[must_use]
     pub fn streams(&self) -> Vec<(&MediaWay, usize, &Stream)> {
