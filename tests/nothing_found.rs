@@ -71,7 +71,7 @@ fn encrypted_packets_are_told_to_be_captured_where_they_are_in_the_clear() {
     });
     assert_eq!(
         told.headline,
-        "No STUN, TURN or DTLS in 3 frames, of which 3 are encrypted (Wi-Fi, MACsec or IPsec). Capture on the client itself, where they are not."
+        "No STUN, TURN or DTLS in 3 frames, 3 of them encrypted (Wi-Fi, MACsec or IPsec). Capture on the client itself, where they are not."
     );
 }
 

@@ -43,7 +43,7 @@ pub(super) fn silence(report: &Report, narrow: bool) -> String {
     }
     if encrypted > 0 {
         return format!(
-            "No STUN, TURN or DTLS in {frames}, of which {encrypted} are encrypted (Wi-Fi, MACsec or IPsec). Capture on the \
+            "No STUN, TURN or DTLS in {frames}, {encrypted} of them encrypted (Wi-Fi, MACsec or IPsec). Capture on the \
              client itself, where they are not."
         );
     }
