@@ -373,6 +373,24 @@ fn a_syn_that_nothing_answers_is_silence() {
 }
 
 #[test]
+fn a_client_that_gives_up_after_its_second_syn_likely_found_silence() {
+    let told = |silence| {
+        let mut scene = Scene::new();
+        let connection = Tcp::running(CLIENT, SERVER);
+        connection.clone().syn(&mut scene);
+        connection.clone().syn(scene.after_ms(1000));
+        scene.after_ms(silence).resolved(CLIENT);
+        report(&scene.pcap())
+    };
+    let gave_up = told(4000);
+    assert_eq!((gave_up.verdict, ids(&gave_up)), (Verdict::Warning, vec!["turn-unreachable"]));
+    let found = finding(&gave_up, "turn-unreachable");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+    assert!(found.explanation.contains("sent its SYN 2 times within 1 second ("), "{}", found.explanation);
+    assert_eq!(ids(&told(1500)), [""; 0], "a third may still come");
+}
+
+#[test]
 fn silence_over_udp_is_sure_where_any_connection_of_the_client_was_answered() {
     let told = |answered: bool| {
         let mut scene = Scene::new();

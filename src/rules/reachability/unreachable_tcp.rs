@@ -5,16 +5,19 @@ use super::no_response::PATIENCE;
 use super::unreachable::{ID, another_way, reading};
 use crate::frame::in_order;
 use crate::net::Transport;
-use crate::rules::evidence::{frames, ip_filter};
+use crate::rules::evidence::{counted, frames, ip_filter};
 use crate::rules::nat::own_outside;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::{Attempt, Grievance, Reached};
+use crate::time::Span;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// How many copies of a SYN, over how many seconds, are a client that waits in vain.
 const SEVERAL: u32 = 3;
 const LONG: i64 = 3;
+/// So long after its second SYN one has given up that sends no third: that comes after two seconds (RFC 6298 §2.1, §5.5).
+const GIVEN_UP: Span = Span::from_secs(3);
 
 /// How a connection failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +39,14 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
         let Some(how) = how(attempt, view) else { continue };
         // anyone may knock at a well-known port: who speaks STUN means it
         let speaks = clients.contains(&client);
-        let sure = speaks || clients.is_empty() || attempt.connections > 1 || how == How::Unanswered;
+        let waited = how == How::Unanswered && is_long(attempt);
+        let sure = match how {
+            How::Unanswered => waited,
+            _ => speaks || clients.is_empty() || attempt.connections > 1,
+        };
         // a host that knocks once, speaks no STUN, and is turned away by one that serves others, is looking for open ports
         let serves_others = || ways.iter().any(|way| way.server.0.ip() == attempt.server.0.ip() && way.answered > 0);
-        if !speaks && attempt.connections == 1 && how != How::Unanswered && serves_others() {
+        if !speaks && attempt.connections == 1 && !waited && serves_others() {
             continue;
         }
         // SYNs of which nothing came back prove silence only where the capture holds what is sent to the client
@@ -53,15 +60,20 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     }
 }
 
-fn how(attempt: &Attempt, view: &View<'_>) -> Option<How> {
+/// Whether a client sent its SYN for so long that it cannot but miss the answer.
+fn is_long(attempt: &Attempt) -> bool {
     let (syns, seconds) = attempt.unanswered;
+    syns >= SEVERAL && seconds >= LONG
+}
+
+fn how(attempt: &Attempt, view: &View<'_>) -> Option<How> {
+    let (syns, _) = attempt.unanswered;
+    let silence = view.now().since(attempt.last.time);
     match () {
         () if attempt.opened.is_some() => None,
         () if attempt.refused > 0 => Some(How::Refused),
         () if attempt.icmp.is_some() => Some(How::TurnedAway),
-        () if syns >= SEVERAL && seconds >= LONG && view.now().since(attempt.last.time) >= PATIENCE => {
-            Some(How::Unanswered)
-        }
+        () if is_long(attempt) && silence >= PATIENCE || syns > 1 && silence >= GIVEN_UP => Some(How::Unanswered),
         () => None,
     }
 }
@@ -135,8 +147,9 @@ fn text(attempt: &Attempt, how: How, by_port: bool, listed: &str, view: &View<'_
             Text {
                 title: format!("{server} does not answer over TCP: {syns} SYNs of {client} went unanswered"),
                 explanation: format!(
-                    "{client} tried to open a TCP connection to {server} and sent its SYN {syns} times within {seconds} seconds ({listed}). Neither \
-                     a SYN-ACK nor a reset nor an ICMP error came back: a firewall on the way drops it, or the server is down.{others}{own}"
+                    "{client} tried to open a TCP connection to {server} and sent its SYN {syns} times within {} ({listed}). Neither \
+                     a SYN-ACK nor a reset nor an ICMP error came back: a firewall on the way drops it, or the server is down.{others}{own}",
+                    counted(seconds.unsigned_abs(), "second"),
                 ),
                 fix: format!(
                     "{turn_back}Open TCP port {} towards {} in the firewalls on the way, or check that the server runs.",
