@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::analyze::{assert_says, report};
+use support::analyze::{assert_says, finding, report};
 use support::dtls::{self, DTLS_1_2, End, Offer, certificate};
 use support::*;
 use turnscope::report::{Finding, Report, Verdict};
@@ -198,6 +198,18 @@ impl Participant {
         for time in 0..6 {
             let hello = dtls::again(&mut self.ends[0], &hello);
             self.up(scene, hello);
+            self.answered(scene, |check| check);
+            self.after(scene, 500 << time.min(3));
+        }
+    }
+
+    /// The server sends it a hello in vain, and answers its checks.
+    fn gives_no_dtls(&mut self, scene: &mut Scene) {
+        self.connect(scene);
+        let hello = self.hello();
+        for time in 0..6 {
+            let hello = dtls::again(&mut self.ends[0], &hello);
+            self.down(scene, hello);
             self.answered(scene, |check| check);
             self.after(scene, 500 << time.min(3));
         }
@@ -441,4 +453,21 @@ fn a_participant_that_the_answers_of_the_server_do_not_get_to_any_more_is_told_b
     let found = only(&report, "ice-consent-lost");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely), "{}", report.headline);
     assert_says(&report.headline, "198.3.100.7 asks for consent like one that hears no answers any more");
+}
+
+#[test]
+fn what_befell_one_participant_is_not_the_cause_of_what_befell_another() {
+    let report = conference(8, |number, scene| {
+        let mut participant = Participant::anywhere(number, SFU);
+        if number == 2 {
+            return participant.gives_no_dtls(scene);
+        }
+        participant.join(scene);
+        participant.goes_on(scene, END, Going { down: number != 5, ..WELL });
+    });
+    for (id, whom) in [("dtls-no-answer", "198.2.100.7"), ("media-one-way", "198.5.100.7")] {
+        let found = finding(&report, id);
+        assert_eq!((found.severity, found.caused_by.as_deref()), (Severity::Failure, None), "{}", found.title);
+        assert_says(&found.title, whom);
+    }
 }

@@ -2,9 +2,11 @@
 
 use super::{Concluded, Group, Subject};
 use crate::rules::Severity;
+use crate::session::Clients;
 use crate::time::Span;
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// What is said to be the cause of others is a failure where one of them is.
 pub(super) fn raise_causes(groups: &mut [Group]) {
@@ -41,7 +43,7 @@ fn causes(cause: &Group, symptom: &Group) -> bool {
 /// A cause that shows later than this after its symptom's beginning belongs to another story.
 const AFTERWARDS: Span = Span::from_secs(120);
 
-pub(super) fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
+pub(super) fn cause_of(symptom: &Group, groups: &[Group], clients: &Clients) -> Option<String> {
     let first = |cause: &&Group| (cause.finding.severity, cause.finding.at);
     if let Some(cause) = groups.iter().filter(|cause| causes(cause, symptom)).min_by_key(first) {
         return Some(cause.finding.key.clone());
@@ -58,6 +60,7 @@ pub(super) fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
             && !cause.remedied
             && cause.finding.severity != Severity::Note
             && !is_beside(other, one)
+            && !is_of_another_call(&cause.finding, &symptom.finding, clients)
             && cause.finding.at.since(symptom.finding.at) <= AFTERWARDS
             && (client(one).is_some_and(|client| cause.finding.strikes(client))
                 || one.server.is_some() && one.server == other.server
@@ -83,6 +86,22 @@ pub(super) fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
 fn is_beside(cause: &Subject, symptom: &Subject) -> bool {
     let (Some(one), Some(other)) = (cause.peer, symptom.peer) else { return false };
     one.0.scope().leads_nowhere() && one.0.ip() != other.0.ip()
+}
+
+/// Whether two findings about calls have only a host in common that is in calls with several others.
+fn is_of_another_call(cause: &Concluded, symptom: &Concluded, clients: &Clients) -> bool {
+    let hosts = |subject: &Subject| {
+        let Subject { client, peer, server, .. } = subject;
+        let all = [client.map(|end| end.0), peer.map(|end| end.0), server.map(|end| end.0)];
+        all.into_iter().flatten().map(|end| end.ip())
+    };
+    let serves = |host: &IpAddr| clients.company().serves_several(*host);
+    let is_about_a_call = cause.id.starts_with("ice-") || cause.id.starts_with("dtls-");
+    let mut own = hosts(&symptom.subject).filter(|host| !serves(host)).peekable();
+    is_about_a_call
+        && hosts(&symptom.subject).any(|host| serves(&host))
+        && own.peek().is_some()
+        && !own.any(|host| cause.may_affect(host) || hosts(&cause.subject).any(|other| other == host))
 }
 
 /// For each finding that is a cause, how grave the gravest of what it explains is: a cause weighs as much as what came of it.

@@ -307,7 +307,7 @@ impl Collector {
             group.decide(clients, &lendings, names);
         }
         refusers::join(&mut groups);
-        let causes: Vec<_> = groups.iter().map(|group| cause_of(group, &groups)).collect();
+        let causes: Vec<_> = groups.iter().map(|group| cause_of(group, &groups, clients)).collect();
         for (group, cause) in groups.iter_mut().zip(causes) {
             group.finding.caused_by = cause;
         }
