@@ -107,6 +107,8 @@ impl Session {
         if let Some(until) = flow.data_both_ways().or_else(checked) {
             self.clients.data(flow.ends.low.ip(), until);
             self.clients.data(flow.ends.high.ip(), until);
+        }
+        if let Some(until) = flow.data_both_ways() {
             self.clients.company.met(flow.ends.low, flow.ends.high, until);
         }
         if let Some(conversation) = &flow.conversation {

@@ -83,9 +83,8 @@ fn same(finding: &Concluded, shared: usize) -> Option<(&'static str, IpAddr, Str
 
 /// One of those that share an end, where enough do.
 fn of_one(alike: Vec<Group>, shared: usize, kind: &Kind, clients: &Clients) -> Vec<Group> {
-    let Some(crowd) = Crowd::of(&alike, shared, clients).filter(|crowd| crowd.others.len() >= MANY) else {
-        return alike;
-    };
+    let crowd = (alike.len() >= MANY).then(|| Crowd::of(&alike, shared, clients)).flatten();
+    let Some(crowd) = crowd.filter(|crowd| crowd.others.len() >= MANY) else { return alike };
     // whom a conference server asks in vain is its client, whatever others get from it
     let asks = shared == 0 && clients.company().serves_several(crowd.host);
     let is_note = alike.iter().all(|group| group.finding.severity == Severity::Note);
@@ -179,7 +178,12 @@ impl Crowd {
                 format!("{met}, all of them at its {own}, while others exchange data with it at its {other}."),
                 format!(
                     " See what is different about {own} of {host}: another process or worker, which may hang, another rule of a firewall, or what a NAT does not \
-                     forward."
+                     forward.{}",
+                    if self.ports.len() > 1 {
+                        " Where it takes its ports in turn, see what changed at that time."
+                    } else {
+                        ""
+                    }
                 ),
             );
         }
