@@ -471,3 +471,27 @@ fn what_befell_one_participant_is_not_the_cause_of_what_befell_another() {
         assert_says(&found.title, whom);
     }
 }
+
+#[test]
+fn a_worker_that_several_lose_at_once_is_gone_for_certain() {
+    let dies = |workers: u16, lost: Checks| {
+        conference(12, |number, scene| {
+            let worker = u16::from(number) % workers;
+            let mut participant = Participant::anywhere(number, &format!("203.0.113.9:{}", 10_000 + worker));
+            if worker > 0 {
+                return participant.works(scene);
+            }
+            participant.join(scene);
+            participant.goes_on(scene, 20_000, WELL);
+            participant.goes_on(scene, 37_000, Going { up: true, down: false, checks: lost, back: Checks::None });
+        })
+    };
+    let report = dies(3, Checks::InVain);
+    let found = only(&report, "ice-consent-lost");
+    assert_eq!((report.verdict, found.confidence), (Verdict::Failure, Confidence::Certain), "{}", report.headline);
+    assert_says(&found.explanation, "3 others met the same with it at about that time, all of them at its port 10000");
+    let report = dies(1, Checks::InVain);
+    assert_eq!(report.verdict, Verdict::Failure, "{}", report.headline);
+    assert_says(&only(&report, "ice-consent-lost").explanation, "it is 203.0.113.9 itself");
+    assert_eq!(dies(6, Checks::InVain).verdict, Verdict::Warning, "two alone may have hung up");
+}

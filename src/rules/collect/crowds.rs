@@ -91,7 +91,12 @@ fn of_one(alike: Vec<Group>, shared: usize, kind: &Kind, clients: &Clients) -> V
     let (told, fix) = if is_note { crowd.note() } else { crowd.words(kind, asks) };
     // a host that calls others takes a port for each, and may call some in vain; who was served may have left
     let certain = kind.within.is_none() && (crowd.ports.len() == 1 || crowd.is_of_ports());
+    // several that lose a host at once, and of whom none came back, did not hang up
+    let is_gone = shared == 1 && kind.within.is_some() && crowd.span <= AT_ONCE && crowd.is_without_others();
     let tell = |mut group: Group| {
+        if is_gone {
+            group.assure();
+        }
         group.finding.text.explanation += &told;
         group.finding.text.fix += &fix;
         if let Some([own, _]) = ends(&group.finding).filter(|_| asks) {
@@ -151,6 +156,11 @@ impl Crowd {
         let apart = other.last() < Some(low) || other.first() > Some(high);
         let several = one.len() > 1;
         !other.is_empty() && one.is_disjoint(other) && (!several || apart && one.len() + other.len() >= APART)
+    }
+
+    /// Whether the host, or the ports of it that they have in common, serve nobody any more.
+    fn is_without_others(&self) -> bool {
+        self.all_known && (self.well.is_empty() || self.is_of_ports())
     }
 
     /// What to add to a note, which blames nobody.

@@ -209,6 +209,11 @@ impl Group {
         told.for_each(|remedy| *remedy = remedy.turned_around(server));
     }
 
+    /// What was only likely of each alone is certain where several met it.
+    pub(super) fn assure(&mut self) {
+        self.grievances.iter_mut().chain(&mut self.later).for_each(|(_, confidence)| *confidence = Confidence::Certain);
+    }
+
     /// Whether the next of these might find no room.
     pub(super) fn is_crowded(&self) -> bool {
         self.others.len() == MAX_OTHERS || self.is_full()
