@@ -33,11 +33,14 @@ const ON_ITS_WAY: Span = Span::from_secs(5);
 
 pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     let (Some(consent), Some(pair)) = (ice.consent(), ice.selected()) else { return };
-    if let Some((agent, lost)) = (0..2).find_map(|agent| Some((agent, moved_in_vain(ice, agent, pair)?))) {
-        return moved(ice, agent, [pair, lost], view, out);
-    }
-    if let Some(agent) = (0..2).find(|&agent| hears_no_more(ice, agent, pair)) {
-        return unheard(ice, agent, pair, view, out);
+    // of one that only answers, as a lite agent does, the other's checks alone tell; a full one asks, too
+    if let Some(agent) = (0..2).find(|&agent| ice.agent(1 - agent).checks == 0) {
+        if let Some(lost) = moved_in_vain(ice, agent, pair) {
+            return moved(ice, agent, [pair, lost], view, out);
+        }
+        if hears_no_more(ice, agent, pair) {
+            return unheard(ice, agent, pair, view, out);
+        }
     }
     let Some(answered) = pair.way(consent.from).answered.as_ref() else { return };
     let (span, checks) = GIVEN_UP;
