@@ -394,7 +394,7 @@ fn a_participant_that_moves_is_missed_where_the_server_does_not_answer_it_there(
     let report = moves(false);
     let found = only(&report, "ice-consent-lost");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely), "{}", report.headline);
-    let told = "203.0.113.9:10000 does not answer 172.16.7.3:30003, where 198.3.100.7:40003 goes on from";
+    let told = "203.0.113.9:10000 does not answer 172.16.7.3:30003, from where 198.3.100.7:40003 goes on";
     assert_says(&report.headline, told);
     assert_says(&found.fix, "any address and go on there");
     assert_eq!(moves(true).verdict, Verdict::Healthy);

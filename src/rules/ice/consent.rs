@@ -211,7 +211,7 @@ fn moved(ice: &IceSession, agent: usize, [selected, lost]: [&Pair; 2], view: &Vi
         String::new()
     };
     out.add(seen, || Text {
-        title: format!("{to} does not answer {from}, where {} goes on from", selected.end(agent)),
+        title: format!("{to} does not answer {from}, from where {} goes on", selected.end(agent)),
         explanation: format!(
             "{} was answered on {} until frame {}. From frame {} on it checks from {from}, as one whose network changed, and {} over {} are not answered there, nor any \
              others since.{stays}",
@@ -224,7 +224,7 @@ fn moved(ice: &IceSession, agent: usize, [selected, lost]: [&Pair; 2], view: &Vi
         ),
         fix: format!(
             "Let {} take checks of a participant that it knows from any address and go on there (a peer-reflexive candidate, RFC 8445 §7.3.1.3): look for a setting that \
-             pins participants to their first address, and for a firewall or a balancer before it that lets no new address in. An ICE restart of {} mends it, too.",
+             pins participants to their first address, and for a firewall or a balancer before it that lets no new address in. An ICE restart by {} mends it, too.",
             address(ice, 1 - agent),
             address(ice, agent)
         ),
