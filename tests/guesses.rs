@@ -29,6 +29,32 @@ fn passwords(many: usize) -> impl Iterator<Item = Login> {
 }
 
 #[test]
+fn a_server_that_lends_relays_to_anybody_is_told_as_that_beside_it() {
+    let told = |signs: bool| {
+        let mut scene = Scene::new();
+        for number in 0..3 {
+            let (client, relayed) = (format!("198.18.{number}.66:30000"), format!("203.0.113.1:{}", 24_000 + number));
+            if signs {
+                scene.allocation(&*client, SERVER, &alice(), &format!("n{number}"), &*relayed);
+                continue;
+            }
+            let asked = scene.after_ms(10).allocate(&*client, SERVER);
+            scene
+                .after_ms(10)
+                .succeed(&asked, |answer| answer.xor_relayed(&*relayed).xor_mapped(&*client).lifetime(600));
+        }
+        report(&scene.later(30).pcap())
+    };
+    let server = |told: &turnscope::report::Report| told.servers[0].transports[0].allocated_unsigned;
+    assert_eq!((server(&told(false)), server(&told(true))), (Some(3), None));
+    let text = turnscope::render::text::report(&told(false), &turnscope::render::text::Options::default());
+    assert_says(
+        &text.split_whitespace().collect::<Vec<_>>().join(" "),
+        "3 allocations without credentials: it lends to anybody",
+    );
+}
+
+#[test]
 fn many_users_that_one_host_tries_are_told_to_be_of_one_host() {
     let users = |many: usize| (0..many).map(|number| Login::new(&format!("user{number}"), REALM, "123456"));
     let told = report(&tries(users(20)).later(30).pcap());

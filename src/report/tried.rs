@@ -36,6 +36,7 @@ pub(super) fn transport(transport: Transport, reached: &Reached, origin: Origin)
         asked: reached.asked,
         answered: reached.answered,
         allocated: reached.allocated,
+        allocated_unsigned: Some(reached.allocated_unsigned).filter(|&unsigned| unsigned > 0),
         rtt_us: reached.rtt.map(Span::micros),
         mapped: reached.mapped.map(Address::from),
         active_clients: reached.clients,

@@ -64,6 +64,9 @@ pub struct ServerTransport {
     pub answered: u64,
     /// Allocations made.
     pub allocated: u64,
+    /// Of these, how many were asked for without credentials: the server lends relays to anybody. Left out where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocated_unsigned: Option<u64>,
     /// Least time to an answer, in microseconds.
     pub rtt_us: Option<i64>,
     /// The client's address as the server told it first.

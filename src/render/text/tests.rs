@@ -143,6 +143,7 @@ fn crowded() -> Report {
             asked: 4,
             answered: 3,
             allocated: 1,
+            allocated_unsigned: None,
             rtt_us: Some(21_000),
             mapped: None,
             outcome: TransportOutcome::Allocated,

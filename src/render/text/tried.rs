@@ -114,6 +114,11 @@ fn status(server: &Server) -> String {
         relays(udp, tcp),
         count(server.peak_clients, "client", "clients")
     ));
+    let unsigned: u64 = server.transports.iter().filter_map(|transport| transport.allocated_unsigned).sum();
+    if unsigned > 0 {
+        words
+            .push(format!("{} without credentials: it lends to anybody", count(unsigned, "allocation", "allocations")));
+    }
     words.join("; ")
 }
 

@@ -86,6 +86,8 @@ pub struct Conversation {
     pub exchanges: Vec<Exchange>,
     /// How many Allocate requests were granted, for longer than no time at all.
     pub allocated: u64,
+    /// How many of them bore no signature: the server asks nobody for credentials.
+    pub allocated_unsigned: u64,
     /// Responses whose request is not in the capture.
     pub orphans: u64,
     /// Allocations that ended before it.
@@ -350,7 +352,9 @@ impl Conversation {
     }
 
     fn allocate(&mut self, exchange: &Settled<'_>) {
-        self.allocated += u64::from(exchange.answer.lifetime != Some(0));
+        let lasts = exchange.answer.lifetime != Some(0);
+        self.allocated += u64::from(lasts);
+        self.allocated_unsigned += u64::from(lasts && !exchange.asked.is_signed() && !exchange.asked.truncated);
         let new = Allocation::granted(exchange);
         let same = |known: &Allocation| known.relayed == new.relayed && known.is_alive(exchange.first.time);
         match self.allocation.as_mut() {

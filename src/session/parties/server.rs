@@ -23,6 +23,8 @@ pub struct Reached {
     pub answered: u64,
     /// Allocate requests that were granted.
     pub allocated: u64,
+    /// Those of them that were not signed.
+    pub allocated_unsigned: u64,
     /// The least round trip time.
     pub rtt: Option<Span>,
     /// A mapped address that it told.
@@ -245,6 +247,7 @@ impl Servers {
         reached.asked += conversation.asked;
         reached.answered += conversation.answered;
         reached.allocated += conversation.allocated;
+        reached.allocated_unsigned += conversation.allocated_unsigned;
         reached.rtt = [reached.rtt, conversation.rtt].into_iter().flatten().min();
         for allocation in conversation.allocations() {
             reached.mapped = reached.mapped.or(allocation.mapped);
