@@ -86,6 +86,49 @@ fn passwords_of_a_list_that_one_host_tries_are_one_finding() {
 }
 
 #[test]
+fn of_many_passwords_the_one_that_the_server_holds_is_among_those_that_are_shown() {
+    let mut scene = tries(passwords(30));
+    let right = Login::new("alice", REALM, "right");
+    scene.allocation("198.18.0.66:31000", SERVER, &right, "last", "203.0.113.1:24000");
+    let list: String = passwords(30)
+        .chain([right])
+        .map(|login| {
+            format!("[[credential]]\nlabel = \"{0}\"\nusername = \"alice\"\npassword = \"{0}\"\n", login.password)
+        })
+        .collect();
+    let told = report_with(&scene.later(30).pcap(), &list);
+    let text = turnscope::render::text::report(&told, &turnscope::render::text::Options::default());
+    let table = text.split("Credentials  who").nth(1).unwrap();
+    assert_says(&table[..table.find("more").unwrap()], "right ");
+}
+
+#[test]
+fn a_host_that_asks_many_closed_ports_is_one_finding() {
+    for (ports, findings) in [(2, 2), (7, 1)] {
+        let mut scene = Scene::new();
+        scene.allocation("198.51.100.10:40000", SERVER, &alice(), "n", "203.0.113.1:24000");
+        for port in 0..ports {
+            let asked = scene.after_ms(300).send(
+                "198.18.0.66:5555",
+                &*format!("203.0.113.1:{}", 5349 + port),
+                Stun::request(method::BINDING),
+            );
+            scene.after_ms(1).icmp_unreachable("203.0.113.1", &asked);
+        }
+        let told = report(&scene.later(30).pcap());
+        let all: Vec<_> = told.findings.iter().filter(|found| found.id == "turn-unreachable").collect();
+        assert_eq!(all.len(), findings, "{}", show(&told));
+        if findings == 1 {
+            assert_eq!(
+                all[0].title,
+                "198.18.0.66 asked 7 ports of 203.0.113.1 at which nothing listens: 5349, 5350, 5351 and 4 more"
+            );
+            assert_eq!(all[0].occurrences, 7);
+        }
+    }
+}
+
+#[test]
 fn a_user_that_is_taken_after_many_refusals_may_have_been_guessed() {
     for (many, guessed) in [(2, false), (20, true)] {
         let mut scene = tries(passwords(many));

@@ -15,11 +15,11 @@ pub(super) fn credentials(page: &mut Page<'_>, credentials: &[Credential]) {
     }
     page.heading("Credentials", "who signs with what");
     let mut order: Vec<&Credential> = credentials.iter().collect();
-    // among many, those that do not fit are looked for
+    // among many, those that do not fit are looked for, and those that the server holds
     let many = credentials.len() > page.limit(ROWS);
     order.sort_by_key(|known| {
         let unused = known.verified == 0 && known.mismatched == 0;
-        (unused, many && known.mismatched == 0, many && known.verified > 0)
+        (unused, many && known.mismatched == 0, many && known.responses == 0, many && known.verified > 0)
     });
     let header = ["credential", "side", "kind", "requests", "responses", "mismatched"];
     page.table_of(&header, (&order, ROWS), order.len() as u64, |credential| {

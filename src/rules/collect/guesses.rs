@@ -1,4 +1,4 @@
-//! One who tries out names and passwords: what tells it from a client that holds the wrong one.
+//! One who tries out names and passwords, or ports: what tells it from a client that holds the wrong one.
 
 use super::alike::join_alike;
 use super::beside::REJECTED;
@@ -14,8 +14,17 @@ const PASSWORDS: usize = 3;
 const USERS: u64 = 5;
 /// So many refusals before the server takes a user may have been guesses.
 const TRIES: u64 = 10;
+/// So many ports of one host at which nothing listens are more than a client is told to ask.
+const PORTS: usize = 4;
+/// How many of them are told.
+const TOLD: usize = 3;
 /// How a title goes on where a given credential made the request.
 const SIGNS: &str = ": the client signs with \"";
+
+/// The finding that nobody is there.
+const UNREACHABLE: &str = "turn-unreachable";
+/// How its title says that a port is closed.
+const CLOSED: &str = ": nothing listens on ";
 
 /// One host, one user and one server, and how grave and sure it is.
 type Tried = (IpAddr, Option<Name>, ServerAddress, Severity, Confidence);
@@ -23,6 +32,49 @@ type Tried = (IpAddr, Option<Name>, ServerAddress, Severity, Confidence);
 /// Makes one finding of what a host was refused that signs as one user with several of the credentials given.
 pub(super) fn join(groups: &mut Vec<Group>, clients: &Clients) {
     join_alike(groups, tried, None, |alike| of_one(alike, clients));
+    join_alike(groups, closed, None, |alike| of_ports(alike, clients));
+}
+
+/// A host that asked another one at a port at which nothing listens, perhaps to see whether something does.
+fn closed(group: &Group) -> Option<(IpAddr, IpAddr)> {
+    let finding = &group.finding;
+    let told = finding.id == UNREACHABLE && finding.confidence == Confidence::Likely;
+    let mut all = group.remedies().filter_map(Remedy::grievance).map(|from| from.client);
+    let (client, server) = (all.next().filter(|_| told)?, finding.subject.server?.0.ip());
+    (all.all(|other| other == client) && finding.text.title.contains(CLOSED)).then_some((client, server))
+}
+
+fn of_ports(alike: Vec<Group>, clients: &Clients) -> Vec<Group> {
+    let ports: Vec<u16> = alike.iter().filter_map(|group| group.finding.subject.server).map(|at| at.0.port()).collect();
+    let subject = alike.first().map(|group| &group.finding.subject);
+    let ends = subject.and_then(|subject| Some((subject.client?.0.ip(), subject.server?.0.ip())));
+    let Some((client, server)) = ends.filter(|_| ports.len() >= PORTS) else { return alike };
+    let mut one = alike.into_iter().reduce(|first, other| absorb(first, other, clients));
+    if let Some(group) = &mut one {
+        let first: Vec<String> = ports.iter().take(TOLD).map(u16::to_string).collect();
+        let text = &mut group.finding.text;
+        text.title = format!(
+            "{client} asked {} ports of {server} at which nothing listens: {} and {} more",
+            ports.len(),
+            first.join(", "),
+            ports.len() - first.len()
+        );
+        text.explanation += &format!(
+            " That is the first of {} such ports of {server} that {client} asked, as one does who looks for servers.",
+            ports.len()
+        );
+        text.fix = format!(
+            "None, where {client} is no client of yours. Else correct the address and the ports in its configuration."
+        );
+    }
+    one.into_iter().collect()
+}
+
+/// Takes another one into the first.
+fn absorb(mut first: Group, other: Group, clients: &Clients) -> Group {
+    first.make_room(clients);
+    first.absorb(other);
+    first
 }
 
 fn tried(group: &Group) -> Option<Tried> {
@@ -40,12 +92,7 @@ fn of_one(alike: Vec<Group>, clients: &Clients) -> Vec<Group> {
     let tried = alike.len();
     let host = alike.first().and_then(|group| group.finding.subject.client).map(|client| client.0.ip());
     let Some(host) = host.filter(|_| tried >= PASSWORDS) else { return alike };
-    let absorb = |mut first: Group, other: Group| {
-        first.make_room(clients);
-        first.absorb(other);
-        first
-    };
-    let mut one = alike.into_iter().reduce(absorb);
+    let mut one = alike.into_iter().reduce(|first, other| absorb(first, other, clients));
     if let Some(group) = &mut one {
         let text = &mut group.finding.text;
         let title = text.title.split_once(SIGNS).map_or(text.title.as_str(), |(what, _)| what);
