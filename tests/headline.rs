@@ -260,3 +260,18 @@ fn frames_without_times_of_their_own_are_said_to_be_why_silence_tells_nothing() 
     }
     assert!(!timed(20_000).captures[0].timeless, "as fast as a network may be");
 }
+
+#[test]
+fn media_beside_checks_that_nobody_answers_was_not_selected_by_ice() {
+    let (one, other) = ("10.0.0.5:50000", "192.0.2.9:7000");
+    let agents = Agents::new(one, other);
+    let mut scene = Scene::new();
+    scene.a_checks_in_vain(&agents, 20, 200).talk_directly(one, other, 500).later(30);
+    let told = report(&scene.pcap());
+    assert_eq!(
+        told.headline,
+        format!(
+            "Nothing wrong: data went between {one} and {other}, though no check of ICE was answered; RTP flowed both ways."
+        )
+    );
+}

@@ -7,6 +7,9 @@ use crate::net::{Endpoint, Transport};
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 
+/// So many checks in vain are no start of an answer that the capture lacks.
+const SEVERAL: u64 = 5;
+
 /// DTLS 1.3 has acknowledgements, tickets and alerts among its encrypted records: so many say nothing of data.
 const NO_DATA: u64 = 4;
 
@@ -36,6 +39,12 @@ impl Outcome {
             outcome.words.push(match pair.remote_hidden {
                 true => {
                     format!("ICE selected {}{through}{more}, for a peer that the capture does not name", pair.local)
+                }
+                false if never_answered(session, pair) => {
+                    format!(
+                        "data went between {} and {}{through}{more}, though no check of ICE was answered",
+                        pair.local, pair.remote
+                    )
                 }
                 false => format!("ICE selected {} – {}{through}{more}", pair.local, pair.remote),
             });
@@ -93,6 +102,11 @@ fn selected(report: &Report) -> Vec<(&IceSession, &IcePair)> {
         .filter_map(|session| Some((session, session.pairs.iter().find(|pair| pair.selected)?)))
         .filter(|(session, _)| session.ufrags.is_empty() || known.insert(name(session)))
         .collect()
+}
+
+/// Whether all the checks of a session went unanswered: agents that send all the same, as those of SIP do, have not selected what they use.
+fn never_answered(session: &IceSession, pair: &IcePair) -> bool {
+    pair.checks_sent >= SEVERAL && session.pairs.iter().all(|known| known.checks_answered == 0)
 }
 
 /// Whether a TURN server was reached over DTLS, and nothing of what was asked there could be read.
