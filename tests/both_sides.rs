@@ -228,3 +228,34 @@ fn the_outside_address_of_a_server_behind_a_nat64_is_its_ipv4_one() {
     let told = report(&scene.later(30).pcap());
     assert_says(&finding(&told, "turn-relay-private").fix, "Tell the server its outside address, 203.0.113.1,");
 }
+
+#[test]
+fn requests_that_nobody_answers_are_told_to_leave_the_nat_or_not() {
+    let asks = |client: &str| {
+        let mut scene = Scene::new();
+        scene.with_other_ids().at_ms(1_000);
+        scene.send_repeatedly(client, SERVER, Stun::request(method::ALLOCATE).requested_transport(17), 7);
+        scene.later(30);
+        degrade::shots(&scene)
+    };
+    let mut other = Scene::allocated(INSIDE, SERVER, "n", RELAYED);
+    other.talk(INSIDE, SERVER, &alice(), "n", (0x4000, PEER), 5);
+    let other = degrade::shots(&other);
+    let around = degrade::merged(&other, &beyond(&other, INSIDE, OUTSIDE));
+    let (client, outside) = ("10.0.0.6:51000", "198.51.100.7:41000");
+    let inner = asks(client);
+    let outer = beyond(&inner, client, outside);
+    for (whole, words) in [
+        (
+            degrade::merged(&degrade::merged(&around, &inner), &outer),
+            format!("They leave the NAT: the capture holds them beyond it, too, as coming from {outside}"),
+        ),
+        (degrade::merged(&around, &inner), "of these requests the inner side alone".to_owned()),
+    ] {
+        let told = report(&degrade::pcap(&whole));
+        assert_says(&finding(&told, "turn-no-response").explanation, &words);
+    }
+    // where the capture is on one side, it says nothing of the other
+    let told = report(&degrade::pcap(&degrade::merged(&other, &inner)));
+    assert!(!finding(&told, "turn-no-response").explanation.contains("NAT"));
+}

@@ -2,7 +2,7 @@
 
 use super::evidence::{filter_of, frames, host_filter};
 use super::{Collector, Confidence, Occurrence, Severity, Subject, Text, View};
-use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, Scope, ServerAddress};
+use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, Scope, ServerAddress, are_neighbours};
 use crate::session::credentials::Status;
 use crate::session::ice::{IceSession, Pair, Remapped};
 use crate::session::{Conversation, Dependent, Exchange, Mapping, Move, Verdicts, What};
@@ -298,6 +298,27 @@ fn filter(to: Endpoint, old: Endpoint, new: Endpoint) -> String {
         (old, new) => format!("(udp.port == {old} || udp.port == {new})"),
     };
     format!("{} && {ports}", host_filter(to.ip()))
+}
+
+/// How far requests came, where the capture holds both sides of the NAT before their client; empty where it does not.
+pub(super) fn how_far(client: ClientAddress, asked: &[&Exchange], view: &View<'_>) -> String {
+    let nat = view.session.nat();
+    let mut passed = asked.iter().flat_map(|exchange| nat.passed(client.0, exchange.first.frame));
+    if let Some(known) = passed.next() {
+        return format!(
+            " They leave the NAT: the capture holds them beyond it, too, as coming from {}.",
+            known.outside
+        );
+    }
+    let ip = client.0.ip();
+    let beside = |known: &&Mapping| {
+        known.crossed && known.inside.ip() != known.outside.ip() && are_neighbours(known.inside.ip(), ip)
+    };
+    let Some(other) = nat.mappings().iter().find(beside) else { return String::new() };
+    format!(
+        " Of {} the capture holds what passes the NAT on both of its sides (as {} beyond it), of these requests the inner side alone: look first whether they leave it.",
+        other.inside, other.outside
+    )
 }
 
 /// What to say, and to do, where a client asks a server at the outside address of its own NAT; empty where nothing shows that.

@@ -122,5 +122,6 @@ pub(super) fn tell_of_host(finding: &mut Concluded) {
 
 /// What there is to add where a user is accepted after it was refused.
 pub(super) fn or_found(finding: &Concluded) -> &'static str {
-    if finding.occurrences >= TRIES { ", or the right password was found by trying" } else { "" }
+    let one = finding.affected.clients_total <= 1 && finding.affected.users_total <= 1;
+    if one && finding.occurrences >= TRIES { ", or the right password was found by trying" } else { "" }
 }

@@ -7,7 +7,7 @@ use crate::frame::{Seen, in_order};
 use crate::net::{Scope, ServerAddress, Transport};
 use crate::rules::denied::redirect;
 use crate::rules::evidence::{counted, filter_of, frames, frames_of, how_long};
-use crate::rules::nat::own_outside;
+use crate::rules::nat::{how_far, own_outside};
 use crate::rules::travel;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::{Conversation, Exchange, Grievance, Meanwhile, Silence, is_alternative};
@@ -313,6 +313,7 @@ fn text(
         ),
     };
     let (own, turn_back) = own_outside(client.0.ip(), server.0, view);
+    let far = how_far(client, asked, view);
     let front = signs.header.as_ref().map(|(what, _)| format!(" {what}")).unwrap_or_default();
     let others = others(server, transport, view);
     let others_text = match others.as_slice() {
@@ -340,7 +341,7 @@ fn text(
     Text {
         title: title(conversation, method, sent, &signs) + &besides,
         explanation: format!(
-            "{client} sent {} to {server}{} ({}). Neither an answer nor an ICMP error came back.{}{front}{alone}{}{}{nobody}{others_text}{led}{own}",
+            "{client} sent {} to {server}{} ({}). Neither an answer nor an ICMP error came back.{}{front}{alone}{}{}{nobody}{others_text}{led}{own}{far}",
             counted(sent, &format!("{method} request")),
             over.unwrap_or_default(),
             frames(&frames_of(asked.iter().copied())),

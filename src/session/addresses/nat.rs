@@ -22,6 +22,8 @@ pub struct Mapping {
     pub total: u64,
     /// The newest of them: one may prove it by what follows it, too.
     newest: [u64; 2],
+    /// Whether the capture holds a request on both sides, and not only what the server says of its sender.
+    pub crossed: bool,
 }
 
 impl Mapping {
@@ -106,7 +108,9 @@ impl Nat {
     /// What a client was made to be as a packet passed its NAT, where the capture holds that on both sides.
     pub fn passed(&self, inside: Endpoint, frame: u64) -> impl Iterator<Item = &Mapping> {
         let shows = move |known: &&Mapping| {
-            known.inside == inside && (known.evidence.contains(&frame) || known.newest.contains(&frame))
+            known.crossed
+                && known.inside == inside
+                && (known.evidence.contains(&frame) || known.newest.contains(&frame))
         };
         self.mappings.iter().filter(shows)
     }
@@ -152,7 +156,14 @@ impl Nat {
                 if inside.ip() != outside.ip() {
                     self.translated.insert(inside.ip());
                 }
-                self.mappings.push(Mapping { inside, outside, evidence: Vec::new(), total: 0, newest: [0; 2] });
+                self.mappings.push(Mapping {
+                    inside,
+                    outside,
+                    evidence: Vec::new(),
+                    total: 0,
+                    newest: [0; 2],
+                    crossed: false,
+                });
                 if let Ok(number) = u32::try_from(at) {
                     self.index.insert((inside, outside), number);
                 }
@@ -162,6 +173,15 @@ impl Nat {
         let Some(mapping) = self.mappings.get_mut(at) else { return };
         for &frame in frames {
             mapping.is_proved_by(frame);
+        }
+    }
+
+    /// A request of `inside` was seen as that of `outside` beyond the NAT.
+    pub fn cross(&mut self, inside: Endpoint, outside: Endpoint, frames: &[u64]) {
+        self.learn(inside, outside, frames);
+        let known = self.index.get(&(inside, outside)).and_then(|&at| self.mappings.get_mut(at as usize));
+        if let Some(known) = known {
+            known.crossed = true;
         }
     }
 

@@ -218,7 +218,7 @@ impl Session {
         if !known_passage {
             let (one, other) = ((client.0, server.0), (at.src, at.dst));
             let (near, far) = if reversed { (other, one) } else { (one, other) };
-            self.nat.learn(near.0, far.0, &frames);
+            self.nat.cross(near.0, far.0, &frames);
             self.nat.learn(far.1, near.1, &frames);
         }
         // a flow of which nothing was seen before but data shows that of the other, too
