@@ -379,10 +379,9 @@ fn text(
                 None => "a NAT or firewall between the two".to_owned(),
             };
             let look = if held.is_some() {
-                format!(
-                    "Look at the NAT or firewall itself at that time: whether it was started anew or handed over to another one, forgot or changed a mapping, or \
-                     drops these packets by a rule, a limit or an inspection."
-                )
+                "Look at the NAT or firewall itself at that time: whether it was started anew or handed over to another one, forgot or changed a mapping, or drops these packets \
+                 by a rule, a limit or an inspection."
+                    .to_owned()
             } else if one_way {
                 format!(
                     "Find what lets packets of {to} through and none of {from}: {device} that forgot or closed the mapping of {peer}, or a route of that way \
