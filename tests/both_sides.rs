@@ -145,17 +145,22 @@ fn held_back(scene: &Scene, sender: &str, from_ms: u64) -> Report {
     report(&degrade::pcap(&degrade::merged(&inner, &outer)))
 }
 
-/// A call between the client and a peer; with consent, the client answers checks until a time in seconds.
-fn call(seconds: u64, consent: Option<u64>) -> Scene {
+/// A call between the client and a peer; with consent, until a time in seconds checks get through, and those of `held`, and its answers, no more after it.
+fn call(seconds: u64, consent: Option<(u64, &str)>) -> Scene {
     let agents = Agents::new(INSIDE, PEER);
     let mut scene = Scene::new();
     scene.connect(&agents);
     let begun = 1_000;
     for second in 0..seconds {
         scene.at_ms(begun + second * 1000);
-        if let Some(until) = consent.filter(|_| second % 5 == 0) {
-            scene.a_is_answered(&agents, plain);
-            if second < until {
+        if let Some((until, held)) = consent.filter(|_| second % 5 == 0) {
+            // who is held back gets what the other sends, and answers it in vain
+            if second < until || held == PEER {
+                scene.a_is_answered(&agents, plain);
+            } else {
+                scene.a_checks(&agents, plain);
+            }
+            if second < until || held == INSIDE {
                 scene.b_is_answered(&agents, plain);
             } else {
                 scene.b_checks(&agents, plain);
@@ -194,12 +199,25 @@ fn media_that_a_nat_no_longer_passes_on_is_told_where_the_capture_holds_both_of_
 
 #[test]
 fn consent_that_is_lost_at_the_nat_is_told_as_that_and_not_as_a_peer_that_falls_silent() {
-    let told = held_back(&call(80, Some(20)), PEER, 20_000);
-    let found = finding(&told, "ice-consent-lost");
-    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain), "{}", show(&told));
-    assert_says(&found.title, "The NAT passes nothing of 192.0.2.9 on to 10.0.0.5 any more");
-    assert_says(&found.explanation, &format!("still arrives at {OUTSIDE}, and is not passed on to {INSIDE}"));
-    assert_eq!(told.headline_finding.as_deref(), Some("ice-consent-lost"));
+    for (sender, title, words) in [
+        (
+            PEER,
+            "The NAT passes nothing of 192.0.2.9 on to 10.0.0.5 any more",
+            format!("still arrives at {OUTSIDE}, and is not passed on to {INSIDE}"),
+        ),
+        (
+            INSIDE,
+            "The NAT passes nothing of 10.0.0.5 on to 192.0.2.9 any more",
+            format!("still comes to it, and nothing of that leaves towards {PEER}"),
+        ),
+    ] {
+        let told = held_back(&call(80, Some((20, sender))), sender, 20_000);
+        let found = finding(&told, "ice-consent-lost");
+        assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain), "{}", show(&told));
+        assert_says(&found.title, title);
+        assert_says(&found.explanation, &words);
+        assert_eq!(told.headline_finding.as_deref(), Some("ice-consent-lost"));
+    }
 }
 
 #[test]

@@ -88,6 +88,7 @@ struct Held {
 
 /// Neither checks nor answers get through where a NAT holds back all that one of the two sends.
 fn held_at_nat(pair: &Pair, consent: &Consent, view: &View<'_>) -> Option<Held> {
+    pair.other_paths().next()?;
     let media = view.session.media();
     [consent.from, 1 - consent.from].into_iter().find_map(|sender| {
         let seen = |path: &Path| {
@@ -107,7 +108,7 @@ fn held_at_nat(pair: &Pair, consent: &Consent, view: &View<'_>) -> Option<Held> 
             since <= consent.last_check && since <= *back
         };
         let &(.., ends) = all.iter().find(is_held)?;
-        Some(Held { sender, arrives, ends })
+        view.session.nat().are_one(arrives, ends).then_some(Held { sender, arrives, ends })
     })
 }
 
@@ -310,10 +311,15 @@ fn text(
     let one_way = still_sends && view.session.joins().is_empty();
     let held = held.map(|held| (address(ice, held.sender), address(ice, 1 - held.sender), held));
     let from_peer = if let Some((sender, _, Held { arrives, ends, .. })) = &held {
-        format!(
-            " The capture holds both sides of the NAT: what {sender} sends still arrives at {arrives}, and is not passed on to {ends} any more, though packets from there \
-             still pass."
-        )
+        let passes = match arrives == ends {
+            true => {
+                format!("comes to it, and nothing of that leaves towards {ends} any more, though packets from there")
+            }
+            false => {
+                format!("arrives at {arrives}, and is not passed on to {ends} any more, though packets from there")
+            }
+        };
+        format!(" The capture holds both sides of the NAT: what {sender} sends still {passes} still pass.")
     } else if one_way {
         format!(" Packets of {to} still arrive, so that the way is lost in one direction: from {from} to {to}.")
     } else if still_sends {

@@ -38,6 +38,12 @@ impl Held {
         })
     }
 
+    /// Who is behind the NAT, and with whom it talks.
+    pub(super) fn client_and_peer(&self, of: &OneWay<'_>) -> (Endpoint, Endpoint) {
+        let [src, dst] = self.ends;
+        if dst == of.src { (src, dst) } else { (of.src, of.dst) }
+    }
+
     pub(super) fn frames(&self) -> Vec<Seen> {
         vec![self.passed, self.last]
     }

@@ -331,6 +331,10 @@ impl OneWay<'_> {
             Story::Held(held) => held.frames(),
             _ => Vec::new(),
         };
+        let (client, peer) = match &story {
+            Story::Held(held) => held.client_and_peer(self),
+            _ => (src, dst),
+        };
         let (server, held_back) = match &story {
             Story::Gone(gone) => (gone.server, gone.arrived.is_some()),
             _ => (None, false),
@@ -346,8 +350,8 @@ impl OneWay<'_> {
             frames: frames_at([self.since, self.last].into_iter().chain(alive).chain(reports)),
             filter: Some(filter_between(&self.way.path.ends)),
             subject: Subject {
-                client: Some(ClientAddress(src)),
-                peer: Some(PeerAddress(dst)),
+                client: Some(ClientAddress(client)),
+                peer: Some(PeerAddress(peer)),
                 server,
                 ..Subject::default()
             },
