@@ -12,6 +12,8 @@ use crate::session::{Asked, Conversation, Exchange, Name};
 use crate::wire::stun::integrity::Rule;
 
 pub(super) const ID: &str = "turn-integrity-rejected";
+/// How a title says that a credential given made the request.
+pub(in crate::rules) const SIGNS: &str = "the client signs with \"";
 
 pub(super) fn tell(group: &Refused<'_>, view: &View<'_>, out: &mut Collector) {
     let conversation = group.conversation;
@@ -309,7 +311,7 @@ fn made_otherwise(request: &Proof, response: &Proof, odd: Slip, user: &str) -> O
         return None; // that shows what the server holds
     }
     Some(Text {
-        title: format!("the client signs with \"{label}\" when {odd}"),
+        title: format!("{SIGNS}{label}\" when {odd}"),
         explanation: format!(
             "Whether the server holds the same as the client does not show: one that makes integrity otherwise refuses {user} even then. The request's integrity verifies \
              with the credential \"{label}\", which is what the client was given."
@@ -369,7 +371,7 @@ fn by_configuration(
         }
         return Some(Text {
             title: format!(
-                "the client signs with \"{client}\", the same as the server's \"{server}\", and the server does not hold that"
+                "{SIGNS}{client}\", the same as the server's \"{server}\", and the server does not hold that"
             ),
             explanation: format!(
                 "The request's integrity verifies with \"{client}\", and \"{server}\", which is said to be the server's, is the same: the client signs with what both \
@@ -400,7 +402,7 @@ fn by_configuration(
         });
     }
     Some(Text {
-        title: format!("the client signs with \"{client}\", and the server's \"{server}\" is another password"),
+        title: format!("{SIGNS}{client}\", and the server's \"{server}\" is another password"),
         explanation: format!(
             "The request's integrity verifies with \"{client}\", so that is what the client holds; \"{server}\", which the server is configured with, is another password: \
              the two sides were given different ones.{near}{third}"
@@ -436,7 +438,7 @@ fn blame(request: &Proof, response: &Proof, what: &str, user: &str, dialect: Dia
     let cisco = cisco(dialect);
     match (request, response) {
         (Proof::By { label: client, credential: one, .. }, Proof::By { label: server, credential: other, .. }) if one != other => Text {
-            title: format!("the client signs with \"{client}\", the server with \"{server}\""),
+            title: format!("{SIGNS}{client}\", the server with \"{server}\""),
             explanation: format!(
                 "The request's integrity verifies with the credential \"{client}\" and the error response's own with \"{server}\": \
                  each side holds another password."
@@ -445,11 +447,11 @@ fn blame(request: &Proof, response: &Proof, what: &str, user: &str, dialect: Dia
 },
         (Proof::By { label, side, .. }, _) => {
             let held = match side {
-                Some(Side::Server) => format!("the client signs with \"{label}\", which the server should hold and does not"),
+                Some(Side::Server) => format!("{SIGNS}{label}\", which the server should hold and does not"),
                 _ if what == "user or password" => {
-                    format!("the client signs with \"{label}\", and the server holds another password or does not know the user")
+                    format!("{SIGNS}{label}\", and the server holds another password or does not know the user")
                 }
-                _ => format!("the client signs with \"{label}\", and the server holds another"),
+                _ => format!("{SIGNS}{label}\", and the server holds another"),
             };
             let proof = format!(
                 "The request's integrity verifies with the credential \"{label}\", so that is what the client was given; the server does not \

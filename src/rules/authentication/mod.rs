@@ -11,6 +11,8 @@ mod nearly;
 pub(super) mod nonce;
 mod protection;
 
+pub(super) use integrity_rejected::SIGNS;
+
 use crate::rules::evidence::{filter_of, frames, is_whole};
 use crate::rules::refusal::{Refusal, Refusals, classify};
 use crate::rules::relay::after_expiry::ran_out_after;

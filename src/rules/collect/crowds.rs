@@ -89,8 +89,8 @@ fn of_one(alike: Vec<Group>, shared: usize, kind: &Kind, clients: &Clients) -> V
     let asks = shared == 0 && clients.company().serves_several(crowd.host);
     let is_note = alike.iter().all(|group| group.finding.severity == Severity::Note);
     let (told, fix) = if is_note { crowd.note() } else { crowd.words(kind, asks) };
-    // a host that calls others takes a port for each, and may call some in vain; who was served may have left
-    let certain = kind.within.is_none() && (crowd.ports.len() == 1 || crowd.is_of_ports());
+    // a host that calls others may call some in vain, and who was served may have left
+    let certain = kind.within.is_none() && (crowd.is_of_ports() || crowd.is_from_outside());
     // several that lose a host at once, and of whom none came back, did not hang up
     let is_gone = shared == 1 && kind.within.is_some() && crowd.span <= AT_ONCE && crowd.is_without_others();
     let tell = |mut group: Group| {
@@ -104,12 +104,7 @@ fn of_one(alike: Vec<Group>, shared: usize, kind: &Kind, clients: &Clients) -> V
         }
         group
     };
-    let absorb = |mut first: Group, other: Group| {
-        first.make_room(clients);
-        first.absorb(other);
-        first
-    };
-    alike.into_iter().map(tell).reduce(absorb).into_iter().collect()
+    alike.into_iter().map(tell).reduce(|one, other| one.joined(other, clients)).into_iter().collect()
 }
 
 /// Those that meet the same with one host, and those that do not.
@@ -209,12 +204,15 @@ impl Crowd {
         (told, if asks { fix } else { String::new() })
     }
 
+    /// Whether only hosts of the host's own network go on, and none of the others is of it.
+    fn is_from_outside(&self) -> bool {
+        !self.well.is_empty() && are_all_beside(&self.well, self.host) && is_none_beside(&self.others, self.host)
+    }
+
     /// What networks tell the ones from the others by, and what to do about it.
     fn in_common(&self) -> (String, String) {
         let Crowd { host, others, well, .. } = self;
-        let all_of = |hosts: &BTreeSet<IpAddr>, one: IpAddr| hosts.iter().all(|&other| are_neighbours(one, other));
-        let none_of = |hosts: &BTreeSet<IpAddr>, one: IpAddr| !hosts.iter().any(|&other| are_neighbours(one, other));
-        if all_of(well, *host) && none_of(others, *host) {
+        if self.is_from_outside() {
             let network = Network::around(*host);
             return (
                 format!(": none of them is in {network}, its own network, and all that go on are"),
@@ -224,10 +222,18 @@ impl Crowd {
                 ),
             );
         }
-        let one = others.first().copied().filter(|&one| all_of(others, one) && none_of(well, one));
+        let one = others.first().copied().filter(|&one| are_all_beside(others, one) && is_none_beside(well, one));
         let told = one.map(|one| format!(": all of them are in {}, and none that goes on is", Network::around(one)));
         (told.unwrap_or_default(), String::new())
     }
+}
+
+fn are_all_beside(hosts: &BTreeSet<IpAddr>, one: IpAddr) -> bool {
+    hosts.iter().all(|&other| are_neighbours(one, other))
+}
+
+fn is_none_beside(hosts: &BTreeSet<IpAddr>, one: IpAddr) -> bool {
+    !hosts.iter().any(|&other| are_neighbours(one, other))
 }
 
 /// `port 10001`, `ports 40100 to 40195`.

@@ -181,8 +181,9 @@ impl Group {
         }
     }
 
-    /// Takes in what another one tells of others, as grave.
-    pub(super) fn absorb(&mut self, other: Group) {
+    /// With what another one tells of others, as grave.
+    pub(super) fn joined(mut self, other: Group, clients: &Clients) -> Group {
+        self.make_room(clients);
         let Group { finding: Concluded { text, frames, filter, subject, .. }, .. } = other;
         self.finding.occurrences += other.finding.occurrences;
         self.finding.frames_total += other.finding.frames_total;
@@ -194,6 +195,7 @@ impl Group {
         }
         let room = MAX_GRIEVANCES.saturating_sub(self.grievances.len());
         self.grievances.extend(other.grievances.into_iter().chain(other.later).take(room));
+        self
     }
 
     /// Tells it of those who were asked in vain by one who serves several, at this end: whether it stands is for them to say. Unless it is `certain` that they

@@ -4,6 +4,8 @@ use super::alike::join_alike;
 use super::beside::REJECTED;
 use super::{Concluded, Group, Remedy};
 use crate::net::ServerAddress;
+use crate::rules::authentication::SIGNS;
+use crate::rules::reachability::CLOSED;
 use crate::rules::{Confidence, Severity};
 use crate::session::{Clients, Name};
 use std::net::IpAddr;
@@ -18,13 +20,8 @@ const TRIES: u64 = 10;
 const PORTS: usize = 4;
 /// How many of them are told.
 const TOLD: usize = 3;
-/// How a title goes on where a given credential made the request.
-const SIGNS: &str = ": the client signs with \"";
-
 /// The finding that nobody is there.
 const UNREACHABLE: &str = "turn-unreachable";
-/// How its title says that a port is closed.
-const CLOSED: &str = ": nothing listens on ";
 
 /// One host, one user and one server, and how grave and sure it is.
 type Tried = (IpAddr, Option<Name>, ServerAddress, Severity, Confidence);
@@ -49,7 +46,7 @@ fn of_ports(alike: Vec<Group>, clients: &Clients) -> Vec<Group> {
     let subject = alike.first().map(|group| &group.finding.subject);
     let ends = subject.and_then(|subject| Some((subject.client?.0.ip(), subject.server?.0.ip())));
     let Some((client, server)) = ends.filter(|_| ports.len() >= PORTS) else { return alike };
-    let mut one = alike.into_iter().reduce(|first, other| absorb(first, other, clients));
+    let mut one = alike.into_iter().reduce(|one, other| one.joined(other, clients));
     if let Some(group) = &mut one {
         let first: Vec<String> = ports.iter().take(TOLD).map(u16::to_string).collect();
         let text = &mut group.finding.text;
@@ -70,13 +67,6 @@ fn of_ports(alike: Vec<Group>, clients: &Clients) -> Vec<Group> {
     one.into_iter().collect()
 }
 
-/// Takes another one into the first.
-fn absorb(mut first: Group, other: Group, clients: &Clients) -> Group {
-    first.make_room(clients);
-    first.absorb(other);
-    first
-}
-
 fn tried(group: &Group) -> Option<Tried> {
     let finding = &group.finding;
     if finding.id != REJECTED || !finding.text.title.contains(SIGNS) {
@@ -92,10 +82,10 @@ fn of_one(alike: Vec<Group>, clients: &Clients) -> Vec<Group> {
     let tried = alike.len();
     let host = alike.first().and_then(|group| group.finding.subject.client).map(|client| client.0.ip());
     let Some(host) = host.filter(|_| tried >= PASSWORDS) else { return alike };
-    let mut one = alike.into_iter().reduce(|first, other| absorb(first, other, clients));
+    let mut one = alike.into_iter().reduce(|one, other| one.joined(other, clients));
     if let Some(group) = &mut one {
         let text = &mut group.finding.text;
-        let title = text.title.split_once(SIGNS).map_or(text.title.as_str(), |(what, _)| what);
+        let title = text.title.split_once(SIGNS).map_or(text.title.as_str(), |(what, _)| what.trim_end_matches(": "));
         text.title = format!("{title}: {host} signs with {tried} of the credentials given, one after the other");
         text.explanation += &format!(
             " That is the first of {tried} of the credentials given with which {host} signed as that user, and each was refused: so does one who tries out passwords, or \

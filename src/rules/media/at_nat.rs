@@ -19,6 +19,7 @@ pub(super) struct Held {
 impl Held {
     pub(super) fn of(of: &OneWay<'_>, streams: &[(&MediaWay, usize, &Stream)], view: &View<'_>) -> Option<Held> {
         let (passed, nat) = (of.heard()?, view.session.nat());
+        nat.mappings().first()?;
         let ends = |way: &MediaWay, direction: usize| way.from(direction).0.ends;
         let back = |&&(way, direction, _): &&(&MediaWay, usize, &Stream)| {
             way.path == of.way.path && ends(way, direction) == Some((of.dst, of.src))

@@ -10,6 +10,7 @@ mod unreachable;
 mod unreachable_tcp;
 
 pub(super) use connection_closed::ID as CONNECTION_CLOSED;
+pub(super) use unreachable::CLOSED;
 
 use crate::rules::{Judge, Rule};
 use crate::time::Span;

@@ -82,6 +82,9 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     }
 }
 
+/// How a title says that a port is closed.
+pub(in crate::rules) const CLOSED: &str = "nothing listens on ";
+
 /// What an ICMP error says, what it means and what to do about it.
 pub(in crate::rules) fn reading(
     icmp: &IcmpAnswer,
@@ -91,7 +94,7 @@ pub(in crate::rules) fn reading(
     let own = icmp.sender == server.0.ip();
     if icmp.kind.is_port_unreachable() && own {
         (
-            format!("nothing listens on {server}"),
+            format!("{CLOSED}{server}"),
             "The server's host itself says that no process has this port open.".to_owned(),
             format!(
                 "Start the TURN server, let it listen on {server}, or correct the address and port in the client's TURN URL."
