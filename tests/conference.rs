@@ -287,13 +287,15 @@ fn participants_that_a_server_asks_in_vain_are_told_of_and_not_it() {
         "while 4 hosts go on exchanging data with it, so that it is not 10.0.0.9 as a whole",
     );
     assert_says(&found.explanation, "none of them is in 10.0.0.0/24, its own network, and all that go on are");
-    // one that calls others, from a port for each, calls some in vain
-    let report = conference(12, |number, scene| {
-        let caller = format!("192.0.2.9:{}", 40_000 + u16::from(number));
-        let mut participant = Participant::anywhere(number, &caller).of_full_agent();
-        if number % 2 == 0 { participant.works(scene) } else { participant.is_asked_in_vain(scene) }
-    });
-    assert_eq!(report.verdict, Verdict::Warning, "{}", report.headline);
+    // one that calls others, from a port for each or from one for all, calls some in vain
+    for ports in [1, 0] {
+        let report = conference(12, |number, scene| {
+            let caller = format!("192.0.2.9:{}", 40_000 + u16::from(number) * ports);
+            let mut participant = Participant::anywhere(number, &caller).of_full_agent();
+            if number % 2 == 0 { participant.works(scene) } else { participant.is_asked_in_vain(scene) }
+        });
+        assert_eq!(report.verdict, Verdict::Warning, "{}", report.headline);
+    }
 }
 
 #[test]
