@@ -53,7 +53,7 @@ impl Default for Limits {
             lents: 7_168,
             mappings: 7_168,
             ordinary_exchanges: 1_024,
-            exchanges: 7_168,
+            exchanges: 6_656,
             crowded: 8_192,
             ice_sessions: 4_096,
             ice_pairs: 8_192,
